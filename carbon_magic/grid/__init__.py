@@ -1,0 +1,1 @@
+"""From joules to grams: regions and the carbon intensity of their grids."""

@@ -1,0 +1,62 @@
+"""Reading files of procfs and sysfs without giving up the GIL.
+
+`os.pread` releases the GIL, and where the interpreter is busy each call then waits a switch interval (5 ms) to get it
+back. These files answer from memory in a microsecond, so on Linux they are read by the C library's `pread` through
+`ctypes.PyDLL`, which keeps the GIL. Nothing that may block belongs here.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from pathlib import Path
+
+_CHUNK = 4096
+
+
+class HeldFile:
+    """A file held open, read from its beginning each time.
+
+    Raises:
+        OSError: it cannot be opened, or later: it cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._fd = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        self._buffer = ctypes.create_string_buffer(_CHUNK)
+        self._path = path
+
+    def read(self) -> bytes:
+        """The file's first 4 KiB as they are now."""
+        if self._fd < 0:
+            raise OSError(9, "closed", str(self._path))
+        return _pread(self._fd, self._buffer, self._path)
+
+    def close(self) -> None:
+        """Give the descriptor back. Calling it again does nothing."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+
+if sys.platform == "linux":
+    _libc = ctypes.PyDLL(None, use_errno=True)
+    _libc.pread.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_longlong]
+    _libc.pread.restype = ctypes.c_ssize_t
+    _libc_pread = getattr(_libc, "pread64", _libc.pread)
+    _libc_pread.argtypes = _libc.pread.argtypes
+    _libc_pread.restype = _libc.pread.restype
+
+    def _pread(fd: int, buffer: ctypes.Array[ctypes.c_char], path: Path) -> bytes:
+        size = _libc_pread(fd, buffer, _CHUNK, 0)
+        if size < 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), str(path))
+        return buffer.raw[:size]
+
+else:
+
+    def _pread(fd: int, buffer: ctypes.Array[ctypes.c_char], path: Path) -> bytes:
+        os.lseek(fd, 0, os.SEEK_SET)
+        return os.read(fd, _CHUNK)

@@ -1,0 +1,79 @@
+"""One look at a session: everything a view may show of it, in one immutable value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from carbon_magic.ledger.record import CellRecord
+from carbon_magic.power.sensor import Domain, Provenance
+from carbon_magic.quantity import Interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """The grid that energy is converted by, and how it was found."""
+
+    region: str
+    """An id of the regions table; `WORLD` with `source` `unknown` where nobody said and nothing was found."""
+    name: str
+    source: str
+    """`cell`, `user`, `config`, `environment` or `unknown`."""
+    intensity_g_per_kwh: Interval
+    intensity_source: str
+    """Short, for people: "Ember"."""
+    intensity_year: int | None
+    pue: float
+    data_version: str
+
+    @property
+    def known(self) -> bool:
+        return self.source != "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainTotal:
+    """One domain's part of the session."""
+
+    energy_j: Interval
+    provenance: Provenance
+    power_w: float | None
+    """This kernel's share of the present power, or None before the second reading."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningCell:
+    """A cell that has not ended yet."""
+
+    execution_count: int | None
+    label: str | None
+    duration_s: float
+    energy_j: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The state of a session at one moment. Energies are this kernel's share, in joules."""
+
+    session_id: str
+    tracking: bool
+    started_at: str
+    duration_s: float
+    energy_j: Interval | None
+    """None until the second reading."""
+    machine_energy_j: Interval | None
+    between_cells_j: Interval | None
+    """The part of `energy_j` used while no cell ran."""
+    emissions_g: Interval | None
+    emissions_known: bool
+    """False where any part of the emissions was counted with the region unknown."""
+    power_w: float | None
+    mean_power_w: float | None
+    domains: dict[Domain, DomainTotal]
+    place: Place
+    scope: str
+    scope_reason: str
+    records: tuple[CellRecord, ...]
+    """The finished cells, oldest first."""
+    running: tuple[RunningCell, ...]
+    problems: tuple[str, ...]
+    """What does not work at present, in words: a sensor that fails, for one."""
