@@ -48,12 +48,44 @@ if sys.platform == "linux":
     _libc_pread.argtypes = _libc.pread.argtypes
     _libc_pread.restype = _libc.pread.restype
 
+    _libc.open.argtypes = [ctypes.c_char_p, ctypes.c_int]
+    _libc.close.argtypes = [ctypes.c_int]
+    _libc.opendir.argtypes = [ctypes.c_char_p]
+    _libc.opendir.restype = ctypes.c_void_p
+    _libc.closedir.argtypes = [ctypes.c_void_p]
+    _libc_readdir = getattr(_libc, "readdir64", _libc.readdir)
+    _libc_readdir.argtypes = [ctypes.c_void_p]
+    _libc_readdir.restype = ctypes.c_void_p
+    _NAME_OFFSET = 19
+    """Where the name stands in a `dirent64`: after 8 bytes of inode, 8 of offset, 2 of length and 1 of type."""
+
     def _pread(fd: int, buffer: ctypes.Array[ctypes.c_char], path: Path) -> bytes:
         size = _libc_pread(fd, buffer, _CHUNK, 0)
         if size < 0:
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number), str(path))
         return buffer.raw[:size]
+
+    def read_once(path: str) -> bytes | None:
+        """The first 4 KiB of a file of procfs, or None where it cannot be read (its process has ended, for one)."""
+        fd = _libc.open(path.encode(), os.O_RDONLY | os.O_CLOEXEC)
+        if fd < 0:
+            return None
+        buffer = ctypes.create_string_buffer(_CHUNK)
+        size = _libc_pread(fd, buffer, _CHUNK, 0)
+        _libc.close(fd)
+        return buffer.raw[:size] if size >= 0 else None
+
+    def list_names(path: str) -> list[str]:
+        """The names in a folder of procfs without `.` and `..`; none where it cannot be read."""
+        folder = _libc.opendir(path.encode())
+        if not folder:
+            return []
+        names = []
+        while entry := _libc_readdir(folder):
+            names.append(ctypes.string_at(entry + _NAME_OFFSET).decode("utf-8", "replace"))
+        _libc.closedir(folder)
+        return [name for name in names if name not in (".", "..")]
 
 else:
 

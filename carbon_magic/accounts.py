@@ -1,0 +1,235 @@
+"""The books of one session, kept in the sampler's thread after each tick.
+
+Cells' threads leave beginnings and ends in a queue. At each tick those that every sensor has been read after are
+settled, in order: a beginning gets its marks, an end becomes a record. The session's total is the sum over segments,
+cut at every beginning and end, so that the cells and the time between them add up to it exactly. Then one immutable
+snapshot is published; whoever shows something reads that.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+from typing import Literal
+
+from carbon_magic.describe import Facts, Running, record_of, snapshot_of
+from carbon_magic.ledger.record import CellRecord
+from carbon_magic.power.sampler import Sampler
+from carbon_magic.power.share import Measurement, Part, Witness, measure
+from carbon_magic.power.timeline import Mark
+from carbon_magic.snapshot import Place, Snapshot
+from carbon_magic.totals import Totals
+from carbon_magic.windows import Window
+
+MAX_RECORDS = 5000
+"""So many of the latest records are kept in memory; the totals hold them all."""
+LONG_S = 1.0
+"""The share of a window is taken over ticks that span at least this."""
+START_SLACK_S = 0.1
+"""A tick this soon after a beginning counts as the tick at it: the cell's own beginning woke the sampler."""
+
+
+class Accounts:
+    """Records, totals and the snapshot of one session."""
+
+    def __init__(self, facts: Facts, place: Place, part: Callable[[], Part]) -> None:
+        self.facts = facts
+        self.place = place
+        self.tracking = False
+        self.on_record: Callable[[CellRecord], None] = lambda record: None
+        self.records: deque[CellRecord] = deque(maxlen=MAX_RECORDS)
+        self._part = part
+        self._sampler: Sampler | None = None
+        self._totals = Totals()
+        self._queue: deque[tuple[Literal["open", "close"], float, Window]] = deque()
+        self._open: list[Window] = []
+        self._cut: tuple[Mark, Mark] | None = None
+        """Where the present segment began: its mark, and that of the tick there."""
+        self._ticks: tuple[Mark, Mark] | None = None
+        """The last two ticks."""
+        self.snapshot: Snapshot = self._look()
+
+    # What cells' threads call
+
+    def opened(self, window: Window) -> None:
+        self._queue.append(("open", window.opened_s, window))
+
+    def closed(self, window: Window, time_s: float) -> None:
+        self._queue.append(("close", time_s, window))
+
+    @property
+    def busy(self) -> bool:
+        """Whether a cell runs, or has yet to be settled."""
+        return bool(self._queue or self._open)
+
+    @property
+    def pending(self) -> bool:
+        """Whether a beginning or an end has yet to be settled."""
+        return bool(self._queue)
+
+    # What the sampler's thread calls, or whoever has stopped it
+
+    def begin(self, sampler: Sampler) -> None:
+        """Tracking starts: what `sampler` reads from now on counts."""
+        self._sampler = sampler
+        self._cut = self._ticks = None
+
+    def end(self) -> None:
+        """Tracking stops: what was read up to the last tick is kept, a cell that still runs is let go."""
+        if self._ticks is not None:
+            self._cut_at(self._ticks[1].time_s)
+        self._sampler = self._cut = self._ticks = None
+        self._open.clear()
+        self._queue.clear()
+        self.snapshot = self._look()
+
+    def reset(self, facts: Facts) -> None:
+        """Begin anew: no records, no totals; a cell that runs is counted from its own beginning."""
+        self.facts = facts
+        self.records.clear()
+        self._totals = Totals()
+        if self._ticks is not None:
+            self._cut = (self._ticks[1], self._ticks[1])
+        self.snapshot = self._look()
+
+    def on_tick(self, now_s: float) -> None:
+        """Settle what can be settled, and publish."""
+        if self._sampler is None:
+            return
+        now = self._sampler.timeline.mark(now_s)
+        self._ticks = (self._ticks[1] if self._ticks else now, now)
+        if self._cut is None:
+            self._cut = (now, now)
+        while self._queue and self._is_read(self._queue[0][1], now_s):
+            what, time_s, window = self._queue.popleft()
+            if what == "open":
+                self._settle_open(window, time_s)
+            else:
+                self._settle_close(window, time_s)
+        self.snapshot = self._look()
+
+    def running(self) -> list[Running]:
+        """The cells that have not ended, and what they have cost up to the last tick."""
+        if self._ticks is None:
+            return []
+        now_s = self._ticks[1].time_s
+        return [
+            Running(window, max(0.0, now_s - window.opened_s), self._measured(window.start, window.cover, now_s))
+            for window in self._open
+        ]
+
+    def record_of(self, window: Window, measured: Measurement, *, final: bool) -> CellRecord:
+        return record_of(window, measured, window.place or self.place, self.facts, final=final)
+
+    def _is_read(self, time_s: float, now_s: float) -> bool:
+        """Whether every sensor that works has been read at or after a time."""
+        assert self._sampler is not None
+        return time_s <= now_s and all(
+            channel.last_s is None or channel.last_s >= time_s for channel in self._sampler.working()
+        )
+
+    def _settle_open(self, window: Window, time_s: float) -> None:
+        if window.inner:
+            window.start, window.cover = self._marks(time_s)
+            return
+        self._cut_at(time_s)
+        if self._cut is not None:
+            window.start, window.cover = self._cut
+        if self._open:
+            for one in (window, *self._open):
+                one.concurrent = True
+        self._open.append(window)
+
+    def _settle_close(self, window: Window, time_s: float) -> None:
+        if window.inner:
+            window.measured = self._measured(window.start, window.cover, time_s)
+            if window.measured is not None:
+                window.record = self.record_of(window, window.measured, final=True)
+            return
+        if window not in self._open:
+            return  # it began before tracking was switched off
+        begun = self._cut
+        segment = self._cut_at(time_s)
+        alone = begun is not None and window.start is begun[0]
+        window.measured = segment if alone else self._measured(window.start, window.cover, time_s)
+        self._open.remove(window)
+        if window.measured is not None:
+            window.record = self.record_of(window, window.measured, final=True)
+            self.records.append(window.record)
+            self.on_record(window.record)
+
+    def _cut_at(self, time_s: float) -> Measurement | None:
+        """End the present segment, add it to the totals, begin the next one."""
+        if self._sampler is None:
+            return None
+        segment = None
+        if self._cut is not None:
+            segment = self._measured(*self._cut, time_s)
+            if segment is not None:
+                self._totals = self._totals.plus(segment, self._segment_place(), between=not self._open)
+        self._cut = self._marks(time_s)
+        return segment
+
+    def _marks(self, time_s: float) -> tuple[Mark, Mark]:
+        """The mark at a beginning, and that of the tick there."""
+        assert self._sampler is not None
+        timeline = self._sampler.timeline
+        start = timeline.mark(time_s)
+        tick_s = timeline.last_tick_at_or_before(time_s + START_SLACK_S)
+        return start, start if tick_s is None else timeline.mark(tick_s)
+
+    def _segment_place(self) -> Place:
+        """Where the present segment runs: what its one cell says, or the session's place."""
+        return self._open[0].place or self.place if len(self._open) == 1 else self.place
+
+    def _measured(self, start: Mark | None, cover: Mark | None, end_s: float) -> Measurement | None:
+        """From a mark to a time, shared by the ticks around; None where there is nothing between."""
+        if start is None or cover is None or self._sampler is None or end_s <= start.time_s:
+            return None
+        timeline = self._sampler.timeline
+        last_s = timeline.last_tick_at_or_before(math.inf)
+        if last_s is None:
+            return None
+        if last_s - cover.time_s < 0.95 * LONG_S:
+            tick_s = timeline.last_tick_at_or_before(min(start.time_s, last_s - LONG_S))
+            cover = cover if tick_s is None else timeline.mark(tick_s)
+        window = (start, timeline.mark(end_s))
+        return measure(window, (cover, timeline.mark(last_s)), self._witnesses(start.time_s, end_s), self._part())
+
+    def _witnesses(self, start_s: float, end_s: float) -> list[Witness]:
+        """The sensors that saw a window, or a part of it."""
+        assert self._sampler is not None
+        working = self._sampler.working()
+        domains = {channel.sensor.domain for channel in working}
+        found = []
+        for channel in self._sampler.channels:
+            if channel.first_s is None or channel.last_s is None or channel.first_s >= end_s:
+                continue
+            if channel.last_s <= start_s and channel not in working:
+                continue  # lost before the window began
+            lost = channel not in working and channel.sensor.domain not in domains
+            missing_s = max(0.0, end_s - channel.last_s) if lost else 0.0
+            found.append(Witness(channel.sensor, channel.baseline.power_w(), missing_s))
+        return found
+
+    def _look(self) -> Snapshot:
+        totals, present, running, problems = self._totals, None, [], []
+        if self._sampler is not None and self._ticks is not None and self._cut is not None:
+            before, now = self._ticks
+            live = self._measured(*self._cut, now.time_s)
+            if live is not None:
+                totals = totals.plus(live, self._segment_place(), between=not self._open)
+            present = self._measured(before, before, now.time_s)
+            running = self.running()
+            problems = self._sampler.problems()
+        return snapshot_of(
+            self.facts,
+            totals,
+            self.place,
+            tracking=self.tracking,
+            present=present,
+            records=self.records,
+            running=running,
+            problems=problems,
+        )

@@ -1,0 +1,150 @@
+"""Putting carbon-magic into a running IPython, and taking it out without a trace.
+
+Everything that is registered is remembered in one `Extension`, so that unloading undoes exactly that. The callbacks
+that IPython calls around each cell let nothing out: an error in here costs a figure, never a cell.
+"""
+
+from __future__ import annotations
+
+import atexit
+from collections.abc import Callable
+from typing import Any
+
+from carbon_magic import session as sessions
+from carbon_magic.config import CarbonMagic
+from carbon_magic.magics import CarbonMagics, complete_line, show_result
+from carbon_magic.options import CellTransformer
+from carbon_magic.session import Session
+
+_COMMANDS = ("%carbon", "%%carbon", "carbon")
+_extension: Extension | None = None
+
+
+class Extension:
+    """What is registered in one shell."""
+
+    def __init__(self, shell: Any) -> None:
+        self.shell = shell
+        self.config = CarbonMagic(parent=shell)
+        self.session = Session(self.config)
+        self._transformer = CellTransformer(self.session.inside_a_cell)
+        self._undo: list[Callable[[], None]] = []
+
+    def install(self) -> None:
+        """Register everything, then start tracking.
+
+        Raises:
+            carbon_magic.grid.regions.UnknownRegion: `CARBON_MAGIC_REGION` names no region.
+        """
+        shell = self.shell
+        self._do(
+            lambda: shell.register_magics(CarbonMagics(shell, self.session)),
+            lambda: _forget_magics(shell),
+        )
+        self._do(
+            lambda: shell.input_transformers_cleanup.append(self._transformer),
+            lambda: shell.input_transformers_cleanup.remove(self._transformer),
+        )
+        self._do(lambda: shell.configurables.append(self.config), lambda: shell.configurables.remove(self.config))
+        for command in _COMMANDS:
+            shell.set_hook("complete_command", complete_line, str_key=command)
+        self._undo.append(lambda: _forget_completion(shell))
+        for name, callback in (("pre_run_cell", self._pre_run_cell), ("post_run_cell", self._post_run_cell)):
+            shell.events.register(name, callback)
+            self._undo.append(lambda name=name, callback=callback: shell.events.unregister(name, callback))  # type: ignore[misc]
+        self._do(lambda: atexit.register(self.session.close), lambda: atexit.unregister(self.session.close))
+        if self.config.auto_track:
+            self.session.on()
+        self.config.observe(self._auto_track, names=["auto_track"])
+
+    def remove(self) -> None:
+        """Undo what `install` did, in reverse."""
+        self.session.close()
+        while self._undo:
+            self._undo.pop()()
+
+    def _do(self, do: Callable[[], Any], undo: Callable[[], Any]) -> None:
+        do()
+        self._undo.append(undo)
+
+    def _auto_track(self, change: Any) -> None:
+        if change.new:
+            self.session.on()
+        else:
+            self.session.off()
+
+    def _pre_run_cell(self, info: Any) -> None:
+        try:
+            self.session.pre_run_cell(info, _count_of_next(self.shell))
+        except BaseException as error:
+            self._keep(error)
+
+    def _post_run_cell(self, result: Any) -> None:
+        try:
+            window = self.session.post_run_cell(result)
+            if window is not None and window.options is not None:
+                show_result(self.shell, self.session, window)
+        except BaseException as error:
+            self._keep(error)
+
+    def _keep(self, error: BaseException) -> None:
+        """Nothing leaves a callback: IPython would print it, or swallow an interrupt."""
+        if isinstance(error, KeyboardInterrupt):
+            self.session.hand_back_interrupt()
+        else:
+            self.session.trouble = f"{type(error).__name__}: {error}"
+
+
+def load(shell: Any) -> None:
+    """Install into `shell`, unless it is there already."""
+    global _extension  # noqa: PLW0603 - one kernel has one extension
+    if _extension is not None:
+        return
+    extension = Extension(shell)
+    try:
+        extension.install()
+    except BaseException:
+        extension.remove()
+        raise
+    _extension = extension
+    sessions.set_current(extension.session)
+
+
+def unload(shell: Any) -> None:
+    """Take it out again, if it is there."""
+    global _extension
+    extension, _extension = _extension, None
+    sessions.set_current(None)
+    if extension is not None:
+        extension.remove()
+
+
+def _count_of_next(shell: Any) -> int | None:
+    """The number of the cell that begins. IPython 9.10 counts on before the event, older ones after the cell."""
+    import IPython
+
+    early = IPython.version_info[:2] >= (9, 10)
+    return int(shell.execution_count) - (1 if early else 0)
+
+
+def _forget_magics(shell: Any) -> None:
+    """IPython has no way to unregister magics."""
+    manager = shell.magics_manager
+    for kind in ("line", "cell"):
+        manager.magics[kind].pop("carbon", None)
+    manager.registry.pop(CarbonMagics.__name__, None)
+
+
+def _forget_completion(shell: Any) -> None:
+    """IPython has no way to unregister a completer: take it out of the dispatcher it was put into."""
+    dispatcher = shell.strdispatchers.get("complete_command")
+    if dispatcher is None:
+        return
+    for command in _COMMANDS:
+        chain = dispatcher.strs.get(command)
+        if chain is not None:
+            chain.chain[:] = [
+                (rank, hook) for rank, hook in chain.chain if getattr(hook, "__func__", hook) is not complete_line
+            ]
+            if not chain.chain:
+                del dispatcher.strs[command]

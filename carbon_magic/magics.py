@@ -1,0 +1,253 @@
+"""`%carbon` and `%%carbon`: what people type.
+
+`%carbon` answers from the session. `%%carbon` comes here only where its line could not be taken off the cell: for
+help, with options that do not parse, without a body, or inside another cell's run. The usual `%%carbon` cell runs as
+if it had no such line, and its result is shown by the hook that ends it.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Any, Literal
+
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics, line_cell_magic, magics_class
+
+from carbon_magic.options import cell_parser, parse_cell_line
+from carbon_magic.session import Session
+from carbon_magic.snapshot import Place
+from carbon_magic.windows import Window
+
+HELP = """\
+%carbon                 what this session has cost so far
+%carbon cells           its most expensive cells
+        [-n N]            so many, 10 if not said
+        [--sort KEY]      by energy (as if not said) or by time
+%carbon region          the grid in use, and how it was found
+%carbon region ID       use this grid from now on: FR, US-CA, aws:eu-north-1
+%carbon on              track every cell
+%carbon off             track only cells that begin with %%carbon
+%carbon doctor          the sensors found, which are used and why
+%carbon reset           forget this session's figures and begin anew
+%carbon help            this page
+
+%%carbon                run the cell and show what it cost under it
+        [-n LABEL]        name its record
+        [-r REGION]       convert by this grid
+        [-o VAR]          put the record into a variable
+        [-q]              show nothing
+
+Settings: %config CarbonMagic
+"""
+COMMANDS = ("cells", "region", "on", "off", "doctor", "reset", "help")
+Sort = Literal["energy", "time"]
+SORTS = ("energy", "time")
+MOST_CELLS = 1000
+
+
+@magics_class
+class CarbonMagics(Magics):
+    """The magics of one session."""
+
+    def __init__(self, shell: Any, session: Session) -> None:
+        super().__init__(shell)
+        self.session = session
+
+    @line_cell_magic
+    def carbon(self, line: str, cell: str | None = None) -> None:
+        """What the cells of this notebook cost in energy and CO2e. `%carbon help` lists what can be asked."""
+        if cell is None:
+            self._line(_words(line))
+        else:
+            self._cell(line, cell)
+
+    def _line(self, words: list[str]) -> None:
+        command, *rest = words or [""]
+        if command in ("", "summary"):
+            _no_more("", rest)
+            self._summary()
+            return
+        actions: dict[str, Callable[[list[str]], None]] = {
+            "cells": self._cells,
+            "region": self._region,
+            "on": self._on,
+            "off": self._off,
+            "doctor": self._doctor,
+            "reset": self._reset,
+            "help": self._help,
+            "-h": self._help,
+            "--help": self._help,
+        }
+        if command not in actions:
+            raise UsageError(_unknown("%carbon has no", command, COMMANDS))
+        actions[command](rest)
+
+    def _summary(self) -> None:
+        from carbon_magic.views.summary import summary
+
+        _display(summary(self.session.snapshot()))
+
+    def _cells(self, words: list[str]) -> None:
+        from carbon_magic.views.cells import cells
+
+        limit, sort = _cells_options(words)
+        snapshot = self.session.snapshot()
+        _display(cells(snapshot.records, limit, sort, running=snapshot.running, between_j=snapshot.between_cells_j))
+
+    def _region(self, words: list[str]) -> None:
+        if not words:
+            print(_about(self.session.place))
+            return
+        try:
+            found = self.session.set_region(" ".join(words))
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        print(_about(found))
+
+    def _on(self, words: list[str]) -> None:
+        _no_more("on", words)
+        self.session.config.auto_track = True
+        self.session.on()
+        print("Tracking every cell, from the next one on.")
+
+    def _off(self, words: list[str]) -> None:
+        _no_more("off", words)
+        self.session.config.auto_track = False
+        self.session.off()
+        print("Tracking is off. A cell that begins with %%carbon is still measured.")
+
+    def _doctor(self, words: list[str]) -> None:
+        _no_more("doctor", words)
+        from carbon_magic.views.doctor import doctor_text
+
+        print(doctor_text(self.session.findings()), end="")
+
+    def _reset(self, words: list[str]) -> None:
+        _no_more("reset", words)
+        self.session.reset()
+        print("Begun anew: this session's figures are at nothing.")
+
+    def _help(self, words: list[str]) -> None:
+        _no_more("help", words)
+        print(HELP, end="")
+
+    def _cell(self, line: str, cell: str) -> None:
+        words = _words(line)
+        if "-h" in words or "--help" in words:
+            print(cell_parser().format_help(), end="")
+            return
+        try:
+            parse_cell_line(line)
+        except ValueError as error:
+            raise UsageError(f"%%carbon: {error}") from None
+        if not cell.strip():
+            raise UsageError("%%carbon: there is nothing below it to measure")
+        # Inside another cell's run: that cell's window holds this one, and IPython gives it no events of its own.
+        run_inside(self.shell, self.session, line, cell)
+
+
+def run_inside(shell: Any, session: Session, line: str, cell: str) -> None:
+    """Run a cell within a cell, and show what it cost. Its record is shown or handed over, not kept: the outer
+    cell's record holds it."""
+    options = parse_cell_line(line)
+    window = session.begin_inside(options)
+    result = shell.run_cell(cell, store_history=False)
+    session.end_inside(window, result)
+    show_result(shell, session, window)
+
+
+def show_result(shell: Any, session: Session, window: Window) -> None:
+    """What `%%carbon` shows under its cell, and the variable that it fills."""
+    options = window.options
+    if options is None or (options.quiet and options.output is None):
+        return
+    record = session.result(window)
+    if options.output is not None:
+        shell.user_ns[options.output] = record
+    if not options.quiet:
+        from carbon_magic.views.result import result
+
+        _display(result(record))
+
+
+def _display(shown: Any) -> None:
+    """HTML in notebooks, text in terminals."""
+    from IPython.display import display
+
+    display(shown)
+
+
+def complete_line(shell: Any, event: Any) -> list[str]:
+    """Tab completion after `%carbon` and `%%carbon`: subcommands, options, regions."""
+    words = event.line.split()
+    last = event.symbol or ""
+    before = words[1:-1] if last and words and words[-1].endswith(last) else words[1:]
+    if event.line.lstrip().startswith("%%"):
+        offered = _regions(event) if before and before[-1] in ("-r", "--region") else ["-n", "-r", "-o", "-q", "-h"]
+    elif not before:
+        offered = list(COMMANDS)
+    elif before[0] == "region":
+        offered = _regions(event)
+    elif before[0] == "cells":
+        offered = list(SORTS) if before[-1] == "--sort" else ["-n", "--sort"]
+    else:
+        offered = []
+    return [word for word in offered if word.lower().startswith(last.lower())]
+
+
+def _regions(event: Any) -> list[str]:
+    """Regions that go on from what is typed. A colon ends a word for the completer, not for a region's id."""
+    from carbon_magic.grid.regions import complete
+
+    typed = event.line.split()[-1] if event.line and not event.line[-1].isspace() else ""
+    head = typed[: len(typed) - len(event.symbol or "")]
+    found = complete(typed)
+    return [name[len(head) :] for name in found if name.lower().startswith(head.lower())] if head else found
+
+
+def _words(line: str) -> list[str]:
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise UsageError(f"%carbon: {error} in: {line}") from None
+
+
+def _no_more(command: str, words: list[str]) -> None:
+    if words:
+        raise UsageError(f"%carbon {command} takes nothing after it, not {words[0]!r}")
+
+
+def _unknown(what: str, word: str, known: tuple[str, ...]) -> str:
+    near = get_close_matches(word, known, n=2, cutoff=0.4)
+    return f"{what} {word!r}. Nearest: {', '.join(near or known)}"
+
+
+def _cells_options(words: list[str]) -> tuple[int, Sort]:
+    limit = 10
+    sort: Sort = "energy"
+    rest = list(words)
+    while rest:
+        option, _, value = rest.pop(0).partition("=")
+        if option not in ("-n", "--sort"):
+            raise UsageError(_unknown("%carbon cells has no", option, ("-n", "--sort")))
+        if not value:
+            if not rest:
+                raise UsageError(f"%carbon cells: {option} misses its value")
+            value = rest.pop(0)
+        if option == "--sort":
+            if value not in SORTS:
+                raise UsageError(_unknown("%carbon cells cannot sort by", value, SORTS))
+            sort = "time" if value == "time" else "energy"
+        elif value.isascii() and value.isdigit() and 1 <= int(value) <= MOST_CELLS:
+            limit = int(value)
+        else:
+            raise UsageError(f"%carbon cells: -n takes a number from 1 to {MOST_CELLS}, not {value!r}")
+    return limit, sort
+
+
+def _about(place: Place) -> str:
+    from carbon_magic.views.place import place_text
+
+    return place_text(place)

@@ -1,0 +1,270 @@
+"""Which sensors this machine has, which of them are used, and why the others are not.
+
+Looking for sensors gives a list of candidates: the used ones carry an opened sensor, the others the reason in words
+and, where the user can do something about it, what. The doctor prints the list as it stands, so that a modelled figure
+is never a riddle. What may block, the GPU driver, is looked for apart from the rest.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from carbon_magic.power.constants import TDP_DESKTOP_W, TDP_LAPTOP_W
+from carbon_magic.power.cpu_model import CpuModel, VcpuModel, table_tdp, vcpu_watts
+from carbon_magic.power.dram import GIB, DramModel, watts_per_gib
+from carbon_magic.power.machine import Machine
+from carbon_magic.power.powercap import ROOT_ONLY, PowercapSensor, Zone, zones
+from carbon_magic.power.sensor import Domain, Provenance, Sensor, SensorError
+
+Figures = dict[str, float | str | bool]
+BusySeconds = Callable[[], float]
+
+UDEV_RULE = (
+    'SUBSYSTEM=="powercap", KERNEL=="intel-rapl*", '
+    'RUN+="/usr/bin/chgrp rapl /sys/%p/energy_uj", RUN+="/usr/bin/chmod g+r /sys/%p/energy_uj"'
+)
+"""Lets the group `rapl` read the energy counters, from each start of the machine on."""
+
+RAPL_FIX = f"""\
+To let a group read the counters, an administrator runs: groupadd --system rapl; usermod --append --groups rapl USER
+puts this line into /etc/udev/rules.d/90-rapl.rules:
+{UDEV_RULE}
+runs: udevadm control --reload; udevadm trigger --subsystem-match=powercap
+and you log in again. What it exposes: other users on this machine, those of the group, can learn about your \
+computations from power (PLATYPUS, CVE-2020-8694)."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A sensor that was looked for."""
+
+    name: str
+    domain: Domain
+    provenance: Provenance
+    used: bool
+    reason: str
+    """Why it is used, or why not."""
+    fix: str | None = None
+    """What the user can do to have it used; nothing here is ever done unasked."""
+    figures: Figures = field(default_factory=dict)
+    """What was found out: `tdp_w`, `tdp_source`, `vcpu_idle_w`, `memory_gib` and the like."""
+    sensor: Sensor | None = None
+    """The opened sensor, in the used ones only."""
+
+
+def discover(machine: Machine, busy_s: BusySeconds) -> list[Candidate]:
+    """The sensors of processors and memory, used ones first within each domain.
+
+    Args:
+        busy_s: busy CPU seconds of the machine since some moment, summed over its CPUs; for the models.
+    """
+    found = zones(machine.root) if machine.platform == "linux" else []
+    measured = _powercap(machine, found)
+    packages = [item for item in measured if item.used and item.domain == "cpu"]
+    model = _cpu_model(machine, found, busy_s)
+    if packages:
+        model = _unused(model, "The processor measures itself; this model takes over if that fails.")
+    elif isinstance(model.sensor, VcpuModel):
+        measured = [_without_memory(item) if item.used else item for item in measured]
+    memory = _dram(machine, any(item.used and item.domain == "dram" for item in measured), model)
+    return [*packages, model, *(item for item in measured if item not in packages), *memory]
+
+
+def fallback_cpu(machine: Machine, busy_s: BusySeconds) -> Candidate:
+    """The CPU model, opened: what stands in when the counters fail while the notebook runs.
+
+    `figures["memory_included"]` tells whether its joules hold the memory's already.
+    """
+    found = zones(machine.root) if machine.platform == "linux" else []
+    return _cpu_model(machine, found, busy_s)
+
+
+def discover_gpus(library: Path | None = None, root: Path = Path("/")) -> list[Candidate]:
+    """The NVIDIA GPUs, opened; one unused candidate with the reason where there is none.
+
+    Loads the driver's library, which takes long and may block: call it where nobody waits.
+
+    Args:
+        library: the management library to load in place of the system's.
+        root: where the device files are looked for.
+    """
+    if library is None and sys.platform == "linux":
+        signs = ("proc/driver/nvidia", "dev/nvidiactl", "dev/dxg")
+        if not any((root / sign).exists() for sign in signs):
+            return [Candidate("nvml", "gpu", "measured", False, "There is no NVIDIA GPU, or its driver is not loaded.")]
+    from carbon_magic.power.nvml import NvmlSensor, open_gpus  # only the sampler's thread may wait for the driver
+
+    candidates = []
+    for found in open_gpus(library, root / "proc"):
+        if isinstance(found, NvmlSensor):
+            how = "the GPU's energy counter" if found.counts else "the GPU's power, integrated"
+            figures: Figures = {"gpu": found.gpu_name, "counter": found.counts, "mig": found.mig}
+            if found.max_power_w is not None:
+                figures["max_power_w"] = found.max_power_w
+            reason = f"Measured by {how} ({found.gpu_name})."
+            candidates.append(Candidate(found.name, "gpu", "measured", True, reason, None, figures, found))
+        else:
+            candidates.append(Candidate(found.name, "gpu", "measured", False, found.reason))
+    return candidates
+
+
+def _unused(candidate: Candidate, reason: str) -> Candidate:
+    if candidate.sensor is not None:
+        candidate.sensor.close()
+    return Candidate(
+        candidate.name, candidate.domain, candidate.provenance, False, reason, candidate.fix, candidate.figures
+    )
+
+
+def _without_memory(candidate: Candidate) -> Candidate:
+    return _unused(candidate, "The watts per hardware thread hold the memory already.")
+
+
+def _powercap(machine: Machine, found: Sequence[Zone]) -> list[Candidate]:
+    """All zones, with sensors opened for every package and every `dram`, or for none of the kind."""
+    if not found:
+        if machine.platform != "linux":
+            return []
+        why = "virtual machines hide them" if machine.form == "vm" else "neither processor nor kernel offers them"
+        return [Candidate("powercap", "cpu", "measured", False, f"There are no RAPL counters here: {why}.")]
+    duplicates = _duplicates(machine, found)
+    candidates: list[Candidate] = []
+    for kind in ("package", "dram"):
+        wanted = [zone for zone in found if zone.kind == kind and zone not in duplicates]
+        candidates += _open_all(machine, wanted)
+    apart = {"psys": "It is the whole platform and holds the packages: it explains, and is never added."}
+    inside = "It is a part of the package and never added."
+    for zone in found:
+        name = f"powercap{'-mmio' if zone.mmio else ''}:{zone.label}"
+        domain: Domain = {"dram": "dram", "psys": "other"}.get(zone.kind, "cpu")  # type: ignore[assignment]
+        reason = duplicates.get(zone) or (None if zone.kind in ("package", "dram") else apart.get(zone.kind, inside))
+        if reason:
+            candidates.append(Candidate(name, domain, "measured", False, reason, figures=_zone_figures(zone)))
+    return candidates
+
+
+def _duplicates(machine: Machine, found: Sequence[Zone]) -> dict[Zone, str]:
+    """Zones that show the energy of another one again, with the reason."""
+    duplicates: dict[Zone, str] = {}
+    seen: dict[str, Zone] = {}
+    for zone in sorted(found, key=lambda zone: zone.mmio):
+        label = zone.label
+        if machine.cpu_vendor in ("AuthenticAMD", "HygonGenuine"):
+            # Each die of an AMD package shows the counter of the whole package.
+            label = label.partition("-die-")[0]
+        first = seen.setdefault(label, zone)
+        if first is not zone:
+            duplicates[zone] = f"It shows the same energy as {first.folder.name}."
+    return duplicates
+
+
+def _open_all(machine: Machine, wanted: Sequence[Zone]) -> list[Candidate]:
+    """Sensors for all of these zones; where one cannot be read, for none, as a part of a machine is no total."""
+    looked_up = table_tdp(machine.cpu_name)
+    opened: list[PowercapSensor] = []
+    failed: dict[Zone, str] = {}
+    for zone in wanted:
+        if zone.trouble:
+            failed[zone] = f"Its {zone.folder.name}/energy_uj {zone.trouble}."
+            continue
+        try:
+            opened.append(PowercapSensor(zone, machine.cpu_vendor, looked_up.tdp_w if looked_up else None))
+        except SensorError as error:
+            failed[zone] = f"{error}."
+    if failed:
+        for sensor in opened:
+            sensor.close()
+        others = f"Another part of the machine cannot be read ({', '.join(zone.label for zone in failed)})."
+        return [
+            _zone_candidate(zone, failed.get(zone, others), RAPL_FIX if zone.trouble == ROOT_ONLY else None, None)
+            for zone in wanted
+        ]
+    measured = "Measured by the processor (RAPL)."
+    return [_zone_candidate(zone, measured, None, sensor) for zone, sensor in zip(wanted, opened, strict=True)]
+
+
+def _zone_candidate(zone: Zone, reason: str, fix: str | None, sensor: PowercapSensor | None) -> Candidate:
+    domain: Domain = "dram" if zone.kind == "dram" else "cpu"
+    used = sensor is not None
+    return Candidate(f"powercap:{zone.label}", domain, "measured", used, reason, fix, _zone_figures(zone), sensor)
+
+
+def _zone_figures(zone: Zone) -> Figures:
+    figures: Figures = {"zone": zone.folder.name, "readable": zone.trouble is None}
+    if zone.tdp_w is not None:
+        figures["tdp_w"] = zone.tdp_w
+    if zone.pl2_w is not None:
+        figures["pl2_w"] = zone.pl2_w
+    return figures
+
+
+def _cpu_model(machine: Machine, found: Sequence[Zone], busy_s: BusySeconds) -> Candidate:
+    """The best model that the machine's facts allow, opened."""
+    cpus = machine.logical_cpus
+    client = machine.form in ("laptop", "desktop")
+    tdp_w, source = _tdp(machine, found)
+    if machine.form == "vm" or (tdp_w is None and not client):
+        idle, full = vcpu_watts()
+        figures: Figures = {
+            "vcpus": cpus,
+            "vcpu_idle_w": idle.best,
+            "vcpu_full_w": full.best,
+            "memory_included": True,
+        }
+        why = "a virtual machine hides what it runs on" if machine.form == "vm" else "the processor is not known"
+        reason = f"Watts per hardware thread of common servers, memory included, because {why}."
+        return Candidate("vcpu-model", "cpu", "assumed", True, reason, None, figures, VcpuModel(busy_s, cpus))
+    assumed = tdp_w is None
+    if tdp_w is None:
+        tdp_w = (TDP_LAPTOP_W if machine.form == "laptop" else TDP_DESKTOP_W).value
+        source = f"assumed for a {machine.form}"
+    packages = _main_packages(machine, found)
+    short_w = [zone.pl2_w for zone in packages if zone.pl2_w is not None]
+    pl2_w = sum(short_w) if short_w and len(short_w) == len(packages) else None
+    sensor = CpuModel(busy_s, cpus, tdp_w=tdp_w, client=client, pl2_w=pl2_w, assumed=assumed)
+    figures = {"tdp_w": tdp_w, "tdp_source": source, "sockets": machine.sockets, "memory_included": False}
+    if pl2_w is not None:
+        figures["pl2_w"] = pl2_w
+    reason = f"A curve of power over load, scaled to {tdp_w:g} W ({source})."
+    return Candidate("cpu-model", "cpu", sensor.provenance, True, reason, None, figures, sensor)
+
+
+def _main_packages(machine: Machine, found: Sequence[Zone]) -> list[Zone]:
+    duplicates = _duplicates(machine, found)
+    return [zone for zone in found if zone.kind == "package" and zone not in duplicates]
+
+
+def _tdp(machine: Machine, found: Sequence[Zone]) -> tuple[float | None, str]:
+    """TDP of all packages and where it comes from: the zones' constraints, else the table by exact name."""
+    packages = _main_packages(machine, found)
+    told = [zone.tdp_w for zone in packages if zone.tdp_w is not None]
+    if told and len(told) == len(packages):
+        return sum(told), "powercap constraints"
+    looked_up = table_tdp(machine.cpu_name)
+    if looked_up is None:
+        return None, ""
+    return looked_up.tdp_w * machine.sockets, looked_up.source
+
+
+def _dram(machine: Machine, measured: bool, cpu_model: Candidate) -> list[Candidate]:
+    laptop = machine.form == "laptop"
+    name = "dram-model"
+    if machine.memory_bytes is None:
+        return [Candidate(name, "dram", "modelled", False, "How much memory the machine has is not known.")]
+    figures: Figures = {
+        "memory_gib": machine.memory_bytes / GIB,
+        "w_per_gib": watts_per_gib(laptop).best,
+        "laptop": laptop,
+    }
+    if measured:
+        return [Candidate(name, "dram", "modelled", False, "The memory is measured.", None, figures)]
+    if cpu_model.used and cpu_model.figures.get("memory_included"):
+        reason = "The watts per hardware thread hold the memory already."
+        return [Candidate(name, "dram", "modelled", False, reason, None, figures)]
+    kind = "low-power memory of laptops" if laptop else "memory modules"
+    reason = f"{watts_per_gib(laptop).best:g} W per GiB of {kind}, because the memory is not measured."
+    sensor = DramModel(machine.memory_bytes, laptop)
+    return [Candidate(name, "dram", "modelled", True, reason, None, figures, sensor)]

@@ -1,0 +1,285 @@
+"""NVIDIA GPUs through their management library (NVML): energy counters where there are some, else integrated power.
+
+GPUs since Volta count their energy; older ones tell their power, which is integrated here. The counter falls short
+where it is read often, so it is read once a second and the momentary power gives the shape between two readings. Who
+used a GPU is told by process ids, which mean nothing across the border of a container: what cannot be matched counts
+as ours and is marked as unsure. Calls may block, so all of this belongs in the sampler's thread.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from carbon_magic.power.constants import (
+    GAUGE_LATE_S,
+    GAUGE_PERIOD_S,
+    GPU_CURVE_FACTOR,
+    GPU_IDLE_OVER_TDP,
+    NVML,
+    NVML_PERIOD_S,
+    NVML_SHORT,
+    NVML_SHORT_S,
+    NVML_UPDATE_S,
+)
+from carbon_magic.power.nvml_library import Library, binding
+from carbon_magic.power.sensor import Domain, Fill, GpuUse, Provenance, Reading, SensorError
+from carbon_magic.quantity import Interval
+
+_FIELD_POWER_INSTANT = 186
+"""NVML_FI_DEV_POWER_INSTANT, milliwatts; scope 0 is the GPU alone."""
+_FIELD_VALUES = {0: "dVal", 1: "uiVal", 2: "ulVal", 3: "ullVal", 4: "sllVal"}
+"""Which member of a field value holds it, by `nvmlValueType_t`."""
+_SUCCESS, _NOT_FOUND = 0, 6
+_MAX_GPUS = 64
+
+
+class Unopened(NamedTuple):
+    """A GPU, or all of them, that cannot be read."""
+
+    name: str
+    reason: str
+
+
+def open_gpus(library: Path | None = None, proc: Path = Path("/proc")) -> list[NvmlSensor | Unopened]:
+    """All GPUs that the driver shows, in its order; with the reason, those that cannot be read.
+
+    Never raises: without a library, a driver or a GPU the list holds one `Unopened`.
+
+    Args:
+        library: the management library to load in place of the system's.
+        proc: where processes are looked up.
+    """
+    try:
+        pynvml = binding()
+    except ImportError as error:
+        return [Unopened("nvml", f"The package nvidia-ml-py is missing: {error}.")]
+    try:
+        # Loaded under its own name first, the system's loader hands it to everyone who asks by that name.
+        loaded = None if library is None else ctypes.CDLL(str(library))
+        held = Library(pynvml)
+        del loaded
+    except OSError as error:
+        return [Unopened("nvml", f"The library {library} cannot be loaded: {error}.")]
+    except pynvml.NVMLError as error:
+        return [Unopened("nvml", f"The NVIDIA driver does not answer: {error}.")]
+    try:
+        return _open_each(held, proc)
+    except pynvml.NVMLError as error:
+        return [Unopened("nvml", f"The NVIDIA driver does not tell its GPUs: {error}.")]
+    finally:
+        held.release()
+
+
+def _open_each(held: Library, proc: Path) -> list[NvmlSensor | Unopened]:
+    count = held.nvml.nvmlDeviceGetCount()
+    if count == 0:
+        return [Unopened("nvml", "The NVIDIA driver shows no GPU.")]
+    found: list[NvmlSensor | Unopened] = []
+    for index in range(min(count, _MAX_GPUS)):
+        try:
+            found.append(NvmlSensor(held, index, proc))
+        except SensorError as error:
+            found.append(Unopened(f"nvml:{index}", f"{error}."))
+    return found
+
+
+class NvmlSensor:
+    """One GPU's energy, and who uses it.
+
+    Made by `open_gpus`.
+
+    Raises:
+        SensorError: the GPU is not to be reached, or tells neither energy nor power.
+    """
+
+    domain: Domain = "gpu"
+    provenance: Provenance = "measured"
+    cheap = False
+    update_s = NVML_UPDATE_S.value
+    resolution_s = 1.0
+    short: tuple[float, Interval] | None = (NVML_SHORT_S.value, NVML_SHORT.value)
+    idle_is_exact = False
+
+    def __init__(self, held: Library, index: int, proc: Path) -> None:
+        self.name = f"nvml:{index}"
+        self.factor = NVML.value
+        self._nvml: Any = held.nvml
+        self._held: Library | None = None
+        self._proc = proc
+        self._instant = True
+        try:
+            self._handle = self._nvml.nvmlDeviceGetHandleByIndex(index)
+            self.gpu_name = _text(self._nvml.nvmlDeviceGetName(self._handle))
+        except self._nvml.NVMLError as error:
+            raise SensorError(f"{self.name} cannot be opened: {error}") from error
+        self.counts = self._try("nvmlDeviceGetTotalEnergyConsumption") is not None
+        """Whether the GPU counts its energy; else its power is integrated."""
+        self.period_s = (NVML_PERIOD_S if self.counts else GAUGE_PERIOD_S).value
+        self.fill: Fill = "power" if self.counts else "time"
+        if not self.counts and self._present_w() is None:
+            raise SensorError(f"{self.name} ({self.gpu_name}) tells neither energy nor power")
+        limit_mw = self._try("nvmlDeviceGetEnforcedPowerLimit") or self._try("nvmlDeviceGetPowerManagementLimit")
+        self.max_power_w: float | None = limit_mw / 1e3 if limit_mw else None
+        self.idle_power_w: Interval | None = None
+        if self.max_power_w is not None:
+            self.idle_power_w = GPU_CURVE_FACTOR.value.scaled(GPU_IDLE_OVER_TDP.value * self.max_power_w)
+        self.mig = bool((self._try("nvmlDeviceGetMigMode") or [0])[0])
+        """Whether the GPU is cut into instances; its energy is that of the whole board all the same."""
+        self._last: tuple[float, float] | None = None
+        self._total = Reading(0.0, 0.0, 0.0, 0.0)
+        self._power_w: float | None = None
+        self._lowest_w: float | None = None
+        self._samples_us = 0
+        self._ours: frozenset[int] = frozenset()
+        self._sampled()  # what was sampled before now is nobody's business
+        held.hold()
+        self._held = held
+
+    def peek(self) -> float:
+        """The energy counter in joules, or watts where there is none.
+
+        Raises:
+            SensorError: the GPU is lost, or the driver does not answer.
+        """
+        try:
+            if self.counts:
+                return float(self._nvml.nvmlDeviceGetTotalEnergyConsumption(self._handle)) / 1e3
+            power_w = self._present_w(strict=True)
+        except self._nvml.NVMLError as error:
+            raise SensorError(f"{self.name} ({self.gpu_name}) does not answer: {error}") from error
+        if power_w is None:
+            raise SensorError(f"{self.name} ({self.gpu_name}) does not tell its power at present")
+        return power_w
+
+    def advance(self, time_s: float, raw: float) -> Reading:
+        """Cumulative joules since the first call; `raw` is what `peek` returned."""
+        if not self.counts:
+            self._lowest_w = raw if self._lowest_w is None else min(raw, self._lowest_w)
+        if self._last is None:
+            self._last = (time_s, raw)
+            self._total = Reading(time_s, 0.0, 0.0, 0.0)
+            return self._total
+        step_s = time_s - self._last[0]
+        if step_s <= 0.0:  # nothing can be said of no time; the next step holds what this one brought
+            return self._total
+        step = self._counted(step_s, raw - self._last[1]) if self.counts else self._integrated(step_s, raw)
+        self._last = (time_s, raw)
+        total = self._total
+        self._total = Reading(time_s, total.low_j + step.low, total.energy_j + step.best, total.high_j + step.high)
+        return self._total
+
+    def _counted(self, step_s: float, step_j: float) -> Interval:
+        if step_j < 0.0:
+            # The driver was loaded again and its counter with it: go on at the last power that was seen.
+            bridged_j = (self._power_w or 0.0) * step_s
+            return Interval(0.0, bridged_j, max(bridged_j, (self.max_power_w or 0.0) * step_s))
+        if step_s >= self.update_s:
+            self._power_w = step_j / step_s
+        return Interval(step_j * self.factor.low, step_j, step_j * self.factor.high)
+
+    def _integrated(self, step_s: float, power_w: float) -> Interval:
+        last_w = self._last[1] if self._last is not None else power_w
+        step_j = (last_w + power_w) / 2 * step_s
+        if step_s <= GAUGE_LATE_S.value:
+            return Interval(step_j * self.factor.low, step_j, step_j * self.factor.high)
+        low_j = min(self._lowest_w or 0.0, power_w) * step_s * self.factor.low
+        return Interval(low_j, step_j, max((self.max_power_w or 0.0) * step_s, step_j * self.factor.high))
+
+    def skip(self, time_s: float, raw: float) -> None:
+        """Go on from here; the step since the last reading is dropped."""
+        self._last = (time_s, raw)
+        self._total = self._total._replace(time_s=time_s)
+
+    def power_w(self) -> float | None:
+        """Present power in watts; None where the GPU does not tell it, or where `peek` reads it already."""
+        return self._present_w() if self.counts else None
+
+    def use(self, pids: AbstractSet[int]) -> GpuUse:
+        """Who used the GPU since the last call, `pids` being the kernel's process tree."""
+        rates = self._try("nvmlDeviceGetUtilizationRates")
+        utilization = None if rates is None else min(max(rates.gpu / 100.0, 0.0), 1.0)
+        running = self._running()
+        sampled = self._sampled()
+        present = (running or frozenset()) | {pid for pid, sm in (sampled or {}).items() if sm > 0}
+        # A process of ours that has just ended is still in the samples.
+        ours = present & (pids | self._ours)
+        self._ours = frozenset(present & pids)
+        if not present:
+            nobody = running is not None and utilization == 0.0
+            return GpuUse(0.0 if nobody else 1.0, utilization, nobody)
+        if ours == present:
+            return GpuUse(1.0, utilization, True)
+        if not ours:
+            known = all(self._exists(pid) for pid in present)
+            return GpuUse(0.0 if known else 1.0, utilization, known)
+        total = sum(sampled.values()) if sampled else 0
+        if sampled and total > 0:
+            return GpuUse(sum(sampled.get(pid, 0) for pid in ours) / total, utilization, True)
+        return GpuUse(len(ours) / len(present), utilization, False)
+
+    def close(self) -> None:
+        """Give NVML back."""
+        held, self._held = self._held, None
+        if held is not None:
+            held.release()
+
+    def _try(self, function: str, *arguments: Any) -> Any:
+        """What an NVML function answers about this GPU, or None where it does not answer."""
+        try:
+            return getattr(self._nvml, function)(self._handle, *arguments)
+        except self._nvml.NVMLError:  # not offered by this GPU or driver; `peek` tells when the GPU is lost
+            return None
+
+    def _present_w(self, strict: bool = False) -> float | None:
+        """Momentary power by its field, else by the older function (a mean over 1 s on some GPUs).
+
+        Raises:
+            NVMLError: only where `strict`, the GPU does not answer.
+        """
+        if self._instant:
+            fields = self._try("nvmlDeviceGetFieldValues", [(_FIELD_POWER_INSTANT, 0)])
+            member = _FIELD_VALUES.get(fields[0].valueType) if fields and fields[0].nvmlReturn == _SUCCESS else None
+            if member is not None:
+                return float(getattr(fields[0].value, member)) / 1e3
+            self._instant = False
+        if strict:
+            return float(self._nvml.nvmlDeviceGetPowerUsage(self._handle)) / 1e3
+        power_mw = self._try("nvmlDeviceGetPowerUsage")
+        return None if power_mw is None else float(power_mw) / 1e3
+
+    def _running(self) -> frozenset[int] | None:
+        """Processes that have the GPU open for work, or None where the driver does not tell."""
+        lists = [self._try(f"nvmlDeviceGet{kind}RunningProcesses") for kind in ("Compute", "Graphics")]
+        if all(processes is None for processes in lists):
+            return None
+        return frozenset(process.pid for processes in lists for process in processes or [])
+
+    def _sampled(self) -> dict[int, int] | None:
+        """Samples of SM use since the last call, summed by process, or None where the driver does not tell."""
+        try:
+            samples = self._nvml.nvmlDeviceGetProcessUtilization(self._handle, self._samples_us)
+        except self._nvml.NVMLError as error:
+            return {} if error.value in (_SUCCESS, _NOT_FOUND) else None
+        used: dict[int, int] = {}
+        newest_us = self._samples_us
+        for sample in samples:
+            if sample.timeStamp > self._samples_us and sample.smUtil <= 100:
+                used[sample.pid] = used.get(sample.pid, 0) + sample.smUtil
+                newest_us = max(newest_us, sample.timeStamp)
+        self._samples_us = newest_us
+        return used
+
+    def _exists(self, pid: int) -> bool:
+        if sys.platform == "linux":
+            return (self._proc / str(pid)).exists()
+        import psutil
+
+        return bool(psutil.pid_exists(pid))
+
+
+def _text(name: str | bytes) -> str:
+    return name.decode("utf-8", "replace") if isinstance(name, bytes) else name

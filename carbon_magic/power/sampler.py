@@ -1,0 +1,450 @@
+"""One daemon thread that reads every sensor, and the only one that changes what was read.
+
+A cell's thread never waits for it and shares no lock with it: at a border it reads the cheap counters, puts them into
+a queue and goes on. The sampler takes the queue at its next tick, adds its own readings, and hands the timeline to
+whoever listens. It ticks once a second while a cell runs or somebody looks, slower at rest, and reads no sensor more
+often than that sensor bears. A sensor that fails is tried again with growing pauses; a CPU counter that stays away is
+replaced by the model.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from carbon_magic.power.discover import Candidate
+from carbon_magic.power.idle import SHORTEST_S, IdleBaseline
+from carbon_magic.power.sensor import GpuSensor, Sensor, SensorError
+from carbon_magic.power.timeline import Timeline
+from carbon_magic.power.usage import Usage
+
+SUSPEND_S = 1.0
+"""CLOCK_BOOTTIME may run ahead of CLOCK_MONOTONIC by this much in one step before it counts as a suspend."""
+LATE_TICKS = 3
+"""A tick later than so many intervals is marked as a gap for the chart."""
+RETRY_S = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0)
+"""Pauses before a sensor that failed is tried again."""
+REPLACE_AFTER = 3
+"""After so many failures in a row a CPU counter is replaced by the model."""
+SHAPE_S = 0.25
+"""A GPU's power is sampled this often while a cell runs."""
+HAND_BACK_S = 0.01
+"""A call that was asked for waits this long, so that whoever asked has left the code that asked."""
+EXTRA_GAP_S = 0.25
+"""An extra reading asked for by a cell comes no sooner than this after the last one of a slow sensor."""
+
+
+class Border(NamedTuple):
+    """What a cell's thread read at a border."""
+
+    time_s: float
+    asleep_s: float
+    own_s: float
+    raws: tuple[tuple[Sensor, float], ...]
+
+
+@dataclass(slots=True)
+class Channel:
+    """A sensor in use and how it fares."""
+
+    candidate: Candidate
+    sensor: Sensor
+    baseline: IdleBaseline
+    failures: int = 0
+    retry_at_s: float = 0.0
+    replaced: bool = False
+    error: str | None = None
+    first_s: float | None = None
+    last_s: float | None = None
+    last_j: float = 0.0
+    asleep_s: float = 0.0
+    power_w: float | None = None
+    """Mean power over the last step of half a second or more."""
+    utilization: float | None = None
+    use_is_sure: bool = True
+    observed: tuple[float, float, float] | None = None
+    """(time, joules, busy seconds) of the last look of the idle baseline."""
+
+
+@dataclass(slots=True)
+class Pace:
+    """Seconds between two ticks: while a cell runs or somebody looks, and at rest."""
+
+    busy_s: float = 1.0
+    rest_s: float = 10.0
+
+
+def asleep_s() -> float:
+    """How long the machine has been suspended since it was started, in seconds; 0 where no clock tells."""
+    boottime = getattr(time, "CLOCK_BOOTTIME", None)
+    if boottime is None:
+        return 0.0
+    return time.clock_gettime(boottime) - time.monotonic()
+
+
+class Sampler:
+    """Reads `candidates`, and on each tick calls `on_tick(now_s)` in its own thread.
+
+    Args:
+        usage: who used the processors.
+        candidates: what `discover` found; those with a sensor are read.
+        on_tick: called after each tick; what it raises is kept in `problem` and never leaves the thread.
+        is_busy: whether a cell runs or somebody looks.
+        find_gpus: asked once, in the thread, for the sensors that are slow to find.
+        replace_cpu: gives the model when a CPU counter fails for good.
+        clock, suspend_clock: for made-up time.
+    """
+
+    def __init__(
+        self,
+        usage: Usage,
+        candidates: Sequence[Candidate],
+        *,
+        cpus: int,
+        on_tick: Callable[[float], None],
+        is_busy: Callable[[], bool] = lambda: True,
+        find_gpus: Callable[[], Sequence[Candidate]] | None = None,
+        replace_cpu: Callable[[], Candidate] | None = None,
+        pace: Pace | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        suspend_clock: Callable[[], float] = asleep_s,
+    ) -> None:
+        self.timeline = Timeline()
+        self.candidates: list[Candidate] = []
+        self.channels: list[Channel] = []
+        self.pace = pace or Pace()
+        self.problem: str | None = None
+        self._usage = usage
+        self._cpus = cpus
+        self._on_tick = on_tick
+        self._is_busy = is_busy
+        self._find_gpus = find_gpus
+        self._replace_cpu = replace_cpu
+        self._clock = clock
+        self._suspend_clock = suspend_clock
+        self._asleep_s = suspend_clock()
+        self._late_s = 0.0
+        self._late_borders: list[Border] = []
+        self._resting = False
+        self._cheap: tuple[Sensor, ...] = ()
+        self._borders: deque[Border] = deque()
+        self._requests: deque[threading.Event] = deque()
+        self._calls: deque[Callable[[], None]] = deque()
+        self._wake = threading.Event()
+        self._stopping = False
+        self._last_tick_s: float | None = None
+        self._thread: threading.Thread | None = None
+        self._pid = os.getpid()
+        for candidate in candidates:
+            self._add(candidate)
+
+    # What other threads call
+
+    def border(self) -> float:
+        """Read the cheap counters now, on the caller's thread, and give the time of the border."""
+        now_s = self._clock()
+        own_s = self._usage.border()
+        raws = []
+        for sensor in self._cheap:
+            try:
+                raws.append((sensor, sensor.peek()))
+            except SensorError:
+                continue  # the sampler will meet the same error at its tick, and keeps account of it
+        self._borders.append(Border(now_s, self._suspend_clock(), own_s, tuple(raws)))
+        if self._resting:
+            self._resting = False
+            self._wake.set()
+        return now_s
+
+    def poke(self, wait_s: float) -> bool:
+        """Ask for a tick now and wait for it, at most `wait_s`. False where it did not come in time."""
+        if self._thread is None or os.getpid() != self._pid:
+            return False
+        done = threading.Event()
+        self._requests.append(done)
+        self._wake.set()
+        return done.wait(wait_s)
+
+    def call_soon(self, call: Callable[[], None]) -> None:
+        """Have something done in the sampler's thread, at once but after the caller has gone on."""
+        self._calls.append(call)
+        self._wake.set()
+
+    def start(self) -> None:
+        """Take the first reading and start the thread."""
+        self.tick()
+        # ipykernel 7.0 looks up a context variable when a thread sends; a copied context has it.
+        context = contextvars.copy_context()
+        thread = threading.Thread(target=context.run, args=(self._run,), name="carbon-magic sampler", daemon=True)
+        # Debuggers stop and list every thread but those marked like this.
+        thread.pydev_do_not_trace = True  # type: ignore[attr-defined]
+        thread.is_pydev_daemon_thread = True  # type: ignore[attr-defined]
+        self._thread = thread
+        thread.start()
+
+    def finish(self) -> None:
+        """Have the thread take a last reading, close every sensor and end, without waiting for it."""
+        self._stopping = True
+        self._wake.set()
+
+    def stop(self, wait_s: float = 2.0) -> None:
+        """`finish`, and wait for it. In a forked child, which has no such thread, only forget it."""
+        thread, self._thread = self._thread, None
+        if os.getpid() != self._pid:
+            return
+        self.finish()
+        if thread is not None:
+            thread.join(wait_s)
+        else:
+            self._close()
+
+    @property
+    def stopping(self) -> bool:
+        return self._stopping
+
+    def working(self) -> list[Channel]:
+        """The sensors that are read at present."""
+        return [channel for channel in self.channels if not channel.failures and not channel.replaced]
+
+    def problems(self) -> list[str]:
+        """What does not work at present, in words."""
+        found = [f"{channel.sensor.name}: {channel.error}" for channel in self.channels if channel.error]
+        return [*found, self.problem] if self.problem else found
+
+    # The thread
+
+    def _run(self) -> None:
+        self.open_gpus()
+        while True:
+            busy = self._is_busy()
+            interval_s = self._interval_s(busy)
+            self._resting = not busy
+            asked_s = self._clock()
+            if not (self._stopping or self._requests or self._calls):
+                self._wake.wait(interval_s)
+            self._wake.clear()
+            self._resting = False
+            self._late_s = self._clock() - asked_s - interval_s
+            waiting = [self._requests.popleft() for _ in range(len(self._requests))]
+            calls = [self._calls.popleft() for _ in range(len(self._calls))]
+            if waiting or self._stopping or self._due():
+                self.tick(extra=bool(waiting))
+            else:
+                self.sample_gpus()
+            for request in waiting:
+                request.set()
+            for call in calls:
+                time.sleep(HAND_BACK_S)
+                call()
+            if self._stopping:
+                break
+        self._close()
+
+    def _interval_s(self, busy: bool) -> float:
+        if not busy:
+            return self.pace.rest_s
+        has_gpu = any(channel.sensor.domain == "gpu" and not channel.failures for channel in self.channels)
+        return min(SHAPE_S, self.pace.busy_s) if has_gpu else self.pace.busy_s
+
+    def _due(self) -> bool:
+        pace_s = self.pace.busy_s if self._is_busy() else self.pace.rest_s
+        return self._last_tick_s is None or self._clock() - self._last_tick_s >= 0.95 * pace_s
+
+    def open_gpus(self) -> None:
+        """Look for the sensors that are slow to find. Called once, in the thread."""
+        find, self._find_gpus = self._find_gpus, None
+        if find is None:
+            return
+        try:
+            found = find()
+        except Exception as error:
+            self.problem = f"looking for GPUs: {type(error).__name__}: {error}"
+            return
+        for candidate in found:
+            self._add(candidate)
+        if any(candidate.sensor is not None for candidate in found):
+            self.tick()
+
+    def sample_gpus(self) -> None:
+        """Between two ticks: a GPU's present power, for the shape of the second."""
+        for channel in self.channels:
+            if channel.sensor.domain != "gpu" or channel.failures:
+                continue
+            if channel.sensor.fill == "power":
+                self._sample_power(channel)
+            elif (raw := self._peek(channel)) is not None:
+                self._advance(channel, self._clock(), self._suspend_clock(), raw)
+
+    def tick(self, *, extra: bool = False) -> None:
+        """One pass: usage, sensors, what the cells' threads left, listeners. `extra` reads slow sensors sooner."""
+        try:
+            self._tick(extra)
+        except Exception as error:
+            # Nothing may leave this thread: a figure is lost, never a cell. The doctor shows it.
+            self.problem = f"{type(error).__name__}: {error}"
+
+    def _tick(self, extra: bool) -> None:
+        now_s = self._clock()
+        asleep_s = self._suspend_clock()
+        own_s, busy_s = self._usage.tick()
+        readings = []
+        for channel in list(self.channels):
+            if channel.sensor.cheap and self._may_read(channel, now_s) and (raw := self._peek(channel)) is not None:
+                readings.append((now_s, asleep_s, channel, raw))
+        readings += self._take_borders(now_s)
+        readings.sort(key=lambda reading: reading[0])
+        for at_s, asleep_then_s, channel, raw in readings:
+            self._advance(channel, at_s, asleep_then_s, raw)
+        self.timeline.own.append(now_s, own_s)
+        for border in self._late_borders:
+            self.timeline.own.append(border.time_s, border.own_s)
+        for channel in list(self.channels):
+            self._read_slow(channel, now_s, asleep_s, extra)
+        self._note_gap(now_s, asleep_s)
+        self.timeline.ticks.append(now_s, own_s, busy_s)
+        self._last_tick_s = now_s
+        for channel in self.channels:
+            self._observe(channel, busy_s)
+        self._on_tick(now_s)
+
+    def _take_borders(self, now_s: float) -> list[tuple[float, float, Channel, float]]:
+        """What cells' threads read since the last tick.
+
+        A border that came while this tick was reading has a later time but may have an older counter: its counters
+        are dropped (they are interpolated), or the counter would seem to run backwards.
+        """
+        channels = {id(channel.sensor): channel for channel in self.channels}
+        readings, self._late_borders = [], []
+        for _ in range(len(self._borders)):
+            border = self._borders.popleft()
+            if border.time_s > now_s:
+                self._late_borders.append(border)
+                continue
+            self.timeline.own.append(border.time_s, border.own_s)
+            readings += [
+                (border.time_s, border.asleep_s, channels[id(sensor)], raw)
+                for sensor, raw in border.raws
+                if id(sensor) in channels
+            ]
+        return readings
+
+    def _read_slow(self, channel: Channel, now_s: float, asleep_s: float, extra: bool) -> None:
+        sensor = channel.sensor
+        if sensor.cheap or not self._may_read(channel, now_s):
+            return
+        since_s = now_s - channel.last_s if channel.last_s is not None else float("inf")
+        if sensor.fill != "cpu" and since_s < (min(EXTRA_GAP_S, sensor.period_s) if extra else 0.95 * sensor.period_s):
+            return
+        if sensor.fill == "power":
+            self._sample_power(channel)
+        raw = self._peek(channel)
+        if raw is None:
+            return
+        # A model is fed with what was read at the tick itself; a device answers later, and that time counts.
+        at_s = now_s if sensor.fill == "cpu" else self._clock()
+        self._advance(channel, at_s, asleep_s, raw)
+        if isinstance(sensor, GpuSensor):
+            self._ask_use(channel, sensor, at_s)
+
+    def _may_read(self, channel: Channel, now_s: float) -> bool:
+        return not channel.failures or (not channel.replaced and now_s >= channel.retry_at_s)
+
+    def _peek(self, channel: Channel) -> float | None:
+        try:
+            raw = channel.sensor.peek()
+        except SensorError as error:
+            self._failed(channel, error)
+            return None
+        channel.failures, channel.error = 0, None
+        return raw
+
+    def _failed(self, channel: Channel, error: SensorError) -> None:
+        channel.error = str(error)
+        channel.retry_at_s = self._clock() + RETRY_S[min(channel.failures, len(RETRY_S) - 1)]
+        channel.failures += 1
+        if channel.failures >= REPLACE_AFTER and channel.sensor.domain == "cpu" and self._replace_cpu is not None:
+            replace, self._replace_cpu = self._replace_cpu, None
+            for other in self.channels:
+                other.replaced = other.replaced or other.sensor.domain == "cpu"
+            self._add(replace())
+
+    def _advance(self, channel: Channel, at_s: float, asleep_s: float, raw: float) -> None:
+        if channel.last_s is not None and at_s <= channel.last_s:
+            return
+        if channel.last_s is not None and asleep_s - channel.asleep_s > SUSPEND_S:
+            channel.sensor.skip(at_s, raw)
+        channel.asleep_s = asleep_s
+        reading = channel.sensor.advance(at_s, raw)
+        self.timeline.add_reading(channel.sensor.name, reading)
+        channel.last_s, channel.last_j = at_s, reading.energy_j
+        if channel.first_s is None:
+            channel.first_s = at_s
+
+    def _sample_power(self, channel: Channel) -> None:
+        sensor = channel.sensor
+        if not isinstance(sensor, GpuSensor):
+            return
+        try:
+            power_w = sensor.power_w()
+        except SensorError as error:
+            channel.error = str(error)  # the counter's own reading decides whether the GPU is lost
+            return
+        if power_w is not None:
+            self.timeline.add_power(sensor.name, self._clock(), power_w)
+
+    def _ask_use(self, channel: Channel, sensor: GpuSensor, at_s: float) -> None:
+        try:
+            use = sensor.use(self._usage.pids)
+        except SensorError as error:
+            channel.error = str(error)
+            return
+        channel.utilization = use.utilization
+        channel.use_is_sure = use.sure
+        self.timeline.add_use(sensor.name, at_s, use)
+
+    def _observe(self, channel: Channel, busy_s: float) -> None:
+        """Feed the idle baseline with the step since the last look."""
+        if channel.last_s is None:
+            return
+        if channel.observed is not None:
+            then_s, then_j, then_busy_s = channel.observed
+            step_s = channel.last_s - then_s
+            if step_s < SHORTEST_S:
+                return
+            channel.power_w = (channel.last_j - then_j) / step_s
+            if channel.sensor.domain == "gpu":
+                busy = 1.0 if channel.utilization is None else channel.utilization
+            else:
+                busy = (busy_s - then_busy_s) / (self._cpus * step_s)
+            channel.baseline.observe(channel.power_w, busy, step_s)
+        channel.observed = (channel.last_s, channel.last_j, busy_s)
+
+    def _note_gap(self, now_s: float, asleep_s: float) -> None:
+        previous_s = self._last_tick_s
+        if previous_s is not None:
+            if asleep_s - self._asleep_s > SUSPEND_S:
+                self.timeline.add_gap(previous_s, now_s, "suspended")
+            elif self._late_s > LATE_TICKS * self.pace.busy_s:
+                self.timeline.add_gap(previous_s, now_s, "late")
+        self._asleep_s, self._late_s = asleep_s, 0.0
+
+    def _add(self, candidate: Candidate) -> None:
+        self.candidates.append(candidate)
+        sensor = candidate.sensor
+        if sensor is None:
+            return
+        self.timeline.add_sensor(sensor)
+        self.channels.append(Channel(candidate, sensor, IdleBaseline(sensor)))
+        self._cheap = tuple(channel.sensor for channel in self.channels if channel.sensor.cheap)
+
+    def _close(self) -> None:
+        self._cheap = ()
+        for channel in self.channels:
+            channel.sensor.close()
+        self._usage.close()

@@ -1,0 +1,399 @@
+"""One kernel's session: it turns IPython's events into windows, and owns the sampler and the books.
+
+Everything that a cell's thread does here takes microseconds and no lock. Measuring starts when the extension is
+loaded (or, with tracking off, when a cell begins with `%%carbon`) and leaves nothing behind when it is unloaded.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from carbon_magic import __version__
+from carbon_magic.accounts import Accounts
+from carbon_magic.config import CarbonMagic
+from carbon_magic.describe import Facts, estimate_of
+from carbon_magic.grid.intensity import place
+from carbon_magic.ledger.record import CellRecord, safe_cell_id
+from carbon_magic.options import CellOptions, options_of
+from carbon_magic.power.allotment import ScopeOption, allotment
+from carbon_magic.power.discover import Candidate, discover, discover_gpus, fallback_cpu
+from carbon_magic.power.machine import Machine
+from carbon_magic.power.neighbours import Neighbours
+from carbon_magic.power.sampler import Pace, Sampler
+from carbon_magic.power.share import Part
+from carbon_magic.power.usage import usage_of
+from carbon_magic.snapshot import Place, Snapshot
+from carbon_magic.windows import Threads, Window, status_of
+
+if TYPE_CHECKING:
+    from carbon_magic.views.doctor import Findings
+
+LINGER_S = 2.0
+"""After the last cell the sampler keeps its pace this long: the next cell often comes at once."""
+ANSWER_S = 0.05
+"""Whoever asks for a figure waits at most this long for an extra reading."""
+COUNT_AGAIN_S = 10.0
+"""How often the other kernels of the machine are counted."""
+
+_current: Session | None = None
+
+
+class Session:
+    """Tracking in this kernel.
+
+    Args:
+        config: the settings, which may change at any time.
+        environ: the process's environment. `CARBON_MAGIC_ROOT` and `CARBON_MAGIC_NVML` put a made-up machine's file
+            tree and NVML library in the place of the real ones.
+
+    Raises:
+        UnknownRegion: `CARBON_MAGIC_REGION` names no region.
+    """
+
+    def __init__(self, config: CarbonMagic, environ: Mapping[str, str] | None = None) -> None:
+        self.config = config
+        self.environ = os.environ if environ is None else environ
+        self.root = Path(self.environ.get("CARBON_MAGIC_ROOT") or "/")
+        self.machine = Machine.of(self.root)
+        self.tracking = False
+        self.trouble: str | None = None
+        """The last error that was kept from the notebook."""
+        self._pid = os.getpid()
+        self._threads = Threads()
+        self._sampler: Sampler | None = None
+        self._last_close_s = float("-inf")
+        self._said_region: str | None = None
+        self._allotment = allotment(self.machine, self.environ, _scope(config))
+        self._neighbours: Neighbours | None = None
+        self._counted = (float("-inf"), 1)
+        self._accounts = Accounts(self._facts(), self._place(), self._part)
+        self._feed = None
+        if sink := self.environ.get("CARBON_MAGIC_RUN_SINK"):
+            from carbon_magic.run.feed import Feed
+
+            self._feed = Feed(Path(sink))
+            self._accounts.on_record = self._feed.record
+        config.observe(self._configured, names=["region", "pue", "scope", "interval_s", "rest_interval_s", "project"])
+
+    # Switching
+
+    def on(self) -> None:
+        """Track every cell from the next one on."""
+        self.tracking = True
+        self._accounts.tracking = True
+        self._ensure_sampler()
+
+    def off(self) -> None:
+        """Track no more cells, but those that begin with `%%carbon`. The one that runs is finished first."""
+        self.tracking = False
+        self._accounts.tracking = False
+        if self._sampler is not None and not self._accounts.busy:
+            self._stop_sampler()
+
+    def close(self) -> None:
+        """End it all: the thread, the descriptors, the file among other kernels' files."""
+        self.tracking = False
+        self.config.unobserve_all()
+        if os.getpid() != self._pid:
+            return
+        self._stop_sampler()
+        if self._feed is not None:
+            self._feed.close()
+
+    def reset(self) -> None:
+        """Forget the records and totals of this session and begin a new one."""
+        self.settle(ANSWER_S)
+        self._accounts.reset(self._facts())
+
+    # What IPython's events call
+
+    def pre_run_cell(self, info: Any, execution_count: int | None) -> None:
+        if os.getpid() != self._pid:
+            return
+        window = None
+        if self._threads.outermost(info):
+            options = options_of(info.raw_cell)
+            if self.tracking or options is not None:
+                window = self._open(options, execution_count, getattr(info, "cell_id", None))
+        self._threads.begin(info, window)
+
+    def post_run_cell(self, result: Any) -> Window | None:
+        """The window that ended, if one did."""
+        if os.getpid() != self._pid:
+            return None
+        window = self._threads.end(result)
+        if window is not None:
+            self._close(window, result)
+        return window
+
+    def begin_inside(self, options: CellOptions) -> Window:
+        """A `%%carbon` within another cell's run begins."""
+        return self._open(options, None, None, inner=True)
+
+    def end_inside(self, window: Window, result: Any) -> None:
+        """It has ended."""
+        self._close(window, result)
+
+    def _open(self, options: CellOptions | None, count: int | None, cell_id: object, *, inner: bool = False) -> Window:
+        window = Window(
+            execution_count=count,
+            cell_id=safe_cell_id(cell_id),
+            options=options,
+            place=self._place(options.region, "cell") if options and options.region else None,
+            inner=inner,
+        )
+        window.opened_s = self._ensure_sampler().border()
+        self._accounts.opened(window)
+        return window
+
+    def _close(self, window: Window, result: Any) -> None:
+        sampler = self._sampler
+        window.closed_s = sampler.border() if sampler is not None else time.monotonic()
+        window.status = status_of(result)
+        if getattr(result, "execution_count", None) is not None:
+            window.execution_count = result.execution_count
+        self._last_close_s = window.closed_s
+        self._accounts.closed(window, window.closed_s)
+
+    def inside_a_cell(self) -> bool:
+        """Whether this thread is in a cell."""
+        return self._threads.inside()
+
+    # What magics and views ask
+
+    def result(self, window: Window) -> CellRecord:
+        """A cell's record: final where an extra reading came in time, else by its power and duration."""
+        if window.record is None and self._sampler is not None:
+            self._sampler.poke(ANSWER_S)
+        if window.record is not None:
+            return window.record
+        duration_s = max(0.0, (window.closed_s or time.monotonic()) - window.opened_s)
+        return self._accounts.record_of(window, estimate_of(self._accounts.snapshot, duration_s), final=False)
+
+    def snapshot(self) -> Snapshot:
+        """The session as it is now, with an extra reading where it comes in time."""
+        if self._sampler is not None:
+            self._sampler.poke(ANSWER_S)
+        return self._accounts.snapshot
+
+    def settle(self, timeout_s: float) -> bool:
+        """Wait until every cell that has ended is final. False where the time was too short."""
+        deadline_s = time.monotonic() + timeout_s
+        while self._accounts.pending and self._sampler is not None:
+            left_s = deadline_s - time.monotonic()
+            if left_s <= 0.0:
+                return False
+            self._sampler.poke(left_s)
+            if self._accounts.pending:
+                time.sleep(min(0.05, max(0.0, deadline_s - time.monotonic())))
+        return True
+
+    def findings(self) -> Findings:
+        """What the doctor reports. Where nothing is tracked, the sensors are looked for now."""
+        from carbon_magic.views.doctor import Findings
+
+        sampler = self._sampler
+        if sampler is not None:
+            sampler.poke(ANSWER_S)
+            candidates, channels, problems = sampler.candidates, sampler.channels, sampler.problems()
+        else:
+            candidates, channels, problems = self._looked_for(), [], []
+        if self.trouble:
+            problems = [*problems, self.trouble]
+        if self._neighbours is not None and self._neighbours.problem:
+            problems = [*problems, self._neighbours.problem]
+        return Findings(
+            candidates=candidates,
+            idle_w={
+                channel.sensor.name: (channel.baseline.power_w().best, channel.baseline.seen) for channel in channels
+            },
+            tracking=self.tracking,
+            scope=self._allotment.scope,
+            scope_reason=self._allotment.reason,
+            place=self.place,
+            problems=problems,
+            versions=f"carbon-magic {__version__}, Python {platform.python_version()}, {platform.system()}",
+        )
+
+    def _looked_for(self) -> list[Candidate]:
+        found = [*discover(self.machine, lambda: 0.0), *self._find_gpus()]
+        for candidate in found:
+            if candidate.sensor is not None:
+                candidate.sensor.close()
+        return found
+
+    @property
+    def sampler(self) -> Sampler | None:
+        return self._sampler
+
+    @property
+    def place(self) -> Place:
+        return self._accounts.place
+
+    def set_region(self, asked: str) -> Place:
+        """From now on this is the grid; what was counted before keeps its own.
+
+        Raises:
+            UnknownRegion: there is no such region; the nearest are named.
+        """
+        found = self._place(asked, "user")
+        self._said_region = asked
+        self._accounts.place = found
+        return found
+
+    def hand_back_interrupt(self) -> None:
+        """IPython swallows a KeyboardInterrupt in an event's callback: raise it again once that has returned."""
+        import _thread
+
+        if self._sampler is not None:
+            self._sampler.call_soon(_thread.interrupt_main)
+        else:
+            threading.Timer(0.01, _thread.interrupt_main).start()
+
+    # The parts
+
+    def _ensure_sampler(self) -> Sampler:
+        sampler = self._sampler
+        if sampler is not None and not sampler.stopping:
+            return sampler
+        self._stop_sampler()
+        self._neighbours = Neighbours(self._allotment.reason if self._allotment.scope == "quota" else "machine")
+        self._counted = (float("-inf"), 1)
+        usage = usage_of(self.root)
+        sampler = Sampler(
+            usage,
+            discover(self.machine, lambda: usage.busy_s),
+            cpus=self.machine.logical_cpus,
+            on_tick=self._ticked,
+            is_busy=self._is_busy,
+            find_gpus=self._find_gpus,
+            replace_cpu=lambda: fallback_cpu(self.machine, lambda: usage.busy_s),
+            pace=Pace(self.config.interval_s, self.config.rest_interval_s),
+        )
+        self._accounts.begin(sampler)
+        self._sampler = sampler
+        sampler.start()
+        return sampler
+
+    def _stop_sampler(self) -> None:
+        sampler, self._sampler = self._sampler, None
+        if sampler is not None:
+            sampler.stop()
+            self._accounts.end()
+        if self._neighbours is not None:
+            self._neighbours.leave()
+            self._neighbours = None
+
+    def _ticked(self, now_s: float) -> None:
+        """After each tick, in the sampler's thread."""
+        self._accounts.on_tick(now_s)
+        if self._feed is not None:
+            self._feed.now(self._accounts)
+        if not self.tracking and not self._accounts.busy and self._sampler is not None:
+            self._sampler.finish()
+
+    def _is_busy(self) -> bool:
+        return self._accounts.busy or time.monotonic() - self._last_close_s < LINGER_S
+
+    def _find_gpus(self) -> list[Candidate]:
+        library = self.environ.get("CARBON_MAGIC_NVML")
+        return discover_gpus(Path(library) if library else None, self.root)
+
+    def _part(self) -> Part:
+        counted_s, kernels = self._counted
+        now_s = time.monotonic()
+        if self._neighbours is not None and now_s - counted_s > COUNT_AGAIN_S:
+            kernels = self._neighbours.count()
+            self._counted = (now_s, kernels)
+        given = self._allotment
+        if given.scope == "shared":
+            return Part(None, None, None, self.machine.logical_cpus)
+        cpu = None if given.cpu_part is None else given.cpu_part / kernels
+        memory = cpu if given.memory_part is None else given.memory_part / kernels
+        return Part(cpu, memory, 1.0 / kernels, self.machine.logical_cpus)
+
+    def _place(self, said: str | None = None, source: str = "unknown") -> Place:
+        """The grid by what was said: here, by magic, by config, by the environment; else unknown."""
+        environment = self.environ.get("CARBON_MAGIC_REGION", "").strip()
+        for asked, origin in (
+            (said, source),
+            (self._said_region, "user"),
+            (self.config.region, "config"),
+            (environment, "environment"),
+        ):
+            if asked:
+                return place(asked, origin, self.config.pue)
+        return place(None, "unknown", self.config.pue)
+
+    def _facts(self) -> Facts:
+        return Facts(
+            session_id=uuid.uuid4().hex,
+            started_at=datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+            project=self.config.project or _project(),
+            notebook=self.environ.get("CARBON_MAGIC_NOTEBOOK") or self.environ.get("JPY_SESSION_NAME") or None,
+            version=__version__,
+            form=self.machine.form,
+            scope=self._allotment.scope,
+            scope_reason=self._allotment.reason,
+            part=self._allotment.cpu_part,
+        )
+
+    def _configured(self, change: Any) -> None:
+        """A setting has changed."""
+        if change.name in ("region", "pue"):
+            if change.name == "region":
+                self._said_region = None
+            self._accounts.place = self._place()
+        elif change.name in ("interval_s", "rest_interval_s") and self._sampler is not None:
+            self._sampler.pace = Pace(self.config.interval_s, self.config.rest_interval_s)
+        elif change.name in ("scope", "project"):
+            self._allotment = allotment(self.machine, self.environ, _scope(self.config))
+            self._accounts.facts = self._facts_again()
+
+    def _facts_again(self) -> Facts:
+        """The facts after a change of settings, of the same session."""
+        from dataclasses import replace
+
+        now = self._accounts.facts
+        return replace(self._facts(), session_id=now.session_id, started_at=now.started_at)
+
+
+def _scope(config: CarbonMagic) -> ScopeOption:
+    scope: ScopeOption = config.scope
+    return scope
+
+
+def _project() -> str | None:
+    """The name of the git repository around the working directory, else the directory's own; None where it is gone."""
+    try:
+        folder = Path.cwd()
+    except OSError:
+        return None
+    for parent in (folder, *folder.parents):
+        if (parent / ".git").exists():
+            return parent.name or None
+    return folder.name or None
+
+
+def current() -> Session | None:
+    """This kernel's session, or None where the extension is not loaded."""
+    return _current
+
+
+def set_current(session: Session | None) -> None:
+    """Remember this kernel's session."""
+    global _current  # noqa: PLW0603 - one kernel has one session
+    _current = session
+
+
+def settle(timeout_s: float) -> bool:
+    """Wait until every cell that has ended is final; True also where nothing is tracked."""
+    return _current.settle(timeout_s) if _current is not None else True

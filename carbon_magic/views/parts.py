@@ -1,0 +1,166 @@
+"""What is said about a figure, in words and numbers alone, the same for text and HTML.
+
+A view lays out `Fact`s, `Part`s and sentences; here they are made. Nothing in here knows how a part looks, so what is
+honest is decided once: no best where the region is unknown, a word for what was not measured, never 0 for unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from carbon_magic import written
+from carbon_magic.power.sensor import Domain, Provenance
+from carbon_magic.quantity import Interval
+from carbon_magic.views.plain import clean, pad
+
+LED_BULB_W = 9.0
+"""A 9 W LED bulb gives the light of a 60 W incandescent one (800 lm)."""
+
+_PICTURED_AT_MOST_S = 100 * 365 * 86_400.0
+
+SCOPE = "Chips only, this kernel’s share."
+SET_REGION = "%carbon region FR"
+NAMES: dict[Domain, str] = {"cpu": "CPU", "gpu": "GPU", "dram": "DRAM", "other": "Other"}
+
+_SENSOR_WORDS: dict[Domain, tuple[tuple[str, str], ...]] = {
+    "cpu": (("powercap:", "RAPL"),),
+    "dram": (("powercap:", "RAPL"),),
+    "gpu": (("nvml:", "NVML"),),
+}
+
+_FOUND = {
+    "cell": "set for this cell",
+    "user": "set by you",
+    "config": "from the configuration",
+    "environment": "from CARBON_MAGIC_REGION",
+}
+
+
+class Fact(NamedTuple):
+    """One of the figures on top: `4.6 Wh` and `(4.0–5.6)`."""
+
+    figure: str
+    bounds: str = ""
+    headline: bool = False
+    best: bool = True
+    """False where the figure is a range or a word: it is then in regular weight."""
+
+    @property
+    def text(self) -> str:
+        if not self.bounds:
+            return self.figure
+        return f"{self.figure} {self.bounds}" if self.best else f"{self.figure}, {self.bounds}"
+
+
+class Part(NamedTuple):
+    """One domain's part of the energy and how it was obtained."""
+
+    domain: Domain
+    energy_j: float
+    provenance: Provenance | None
+    origin: str
+    """`RAPL`, `NVML`, `measured`, `modelled`, `assumed`."""
+
+    @property
+    def name(self) -> str:
+        return NAMES[self.domain]
+
+
+def energy_fact(energy_j: Interval | None, below_resolution: bool = False) -> Fact:
+    """The energy with its range; in words where it is unknown."""
+    if energy_j is None:
+        return Fact("energy unknown", headline=True, best=False)
+    figures = written.energy_range(energy_j)
+    best = written.about(figures.best) if below_resolution else figures.best
+    return Fact(best, figures.bounds, headline=True)
+
+
+def emissions_fact(emissions_g: Interval | None, region_known: bool, below_resolution: bool = False) -> Fact:
+    """The emissions with their range; the range alone where the region is unknown."""
+    unit = written.NBSP + written.CO2E_SCREEN
+    if emissions_g is None:
+        return Fact("emissions unknown", headline=True, best=False)
+    if not region_known:
+        span = written.mass_span(emissions_g.low, emissions_g.high)
+        return Fact(span + unit, "region unknown", headline=True, best=False)
+    figures = written.mass_range(emissions_g)
+    best = written.about(figures.best) if below_resolution else figures.best
+    return Fact(best + unit, figures.bounds, headline=True)
+
+
+def mean_power_fact(energy_j: Interval | None, duration_s: float | None, below_resolution: bool) -> Fact | None:
+    """`mean 176 W`, or None where there is nothing to divide."""
+    if energy_j is None or not duration_s:
+        return None
+    power = written.power(energy_j.best / duration_s)
+    return Fact(f"mean {written.about(power) if below_resolution else power}")
+
+
+def origin(domain: Domain, provenance: Provenance | None, sensors: Iterable[str]) -> str:
+    """The word beside a part: its sensor where it was measured, else what it is."""
+    if provenance is None:
+        return "origin unknown"
+    if provenance == "measured":
+        names = [str(name) for name in sensors]
+        for start, word in _SENSOR_WORDS.get(domain, ()):
+            if any(name.startswith(start) for name in names):
+                return word
+    return provenance
+
+
+def place_sentence(
+    name: str, source: str, intensity_g_per_kwh: Interval | None, *, by: str, year: int | None, pue: float | None
+) -> str:
+    """`France, 41 g/kWh (Ember, 2025), set by you.`, or what to do where the region is unknown."""
+    if source == "unknown":
+        grids = ""
+        if intensity_g_per_kwh is not None:
+            grids = f": grids of the world, {written.intensity_range(intensity_g_per_kwh).alone}"
+        return f"Region unknown{grids} (5th to 95th percentile of countries). Say where you are: {SET_REGION}"
+    said = [clean(name, 60)]
+    if intensity_g_per_kwh is not None:
+        credit = ", ".join(part for part in (clean(by, 40), str(year) if year is not None else "") if part)
+        said.append(written.intensity(intensity_g_per_kwh.best) + (f" ({credit})" if credit else ""))
+    if pue is not None and pue != 1.0:
+        said.append(f"PUE{written.NBSP}{pue:.2f}")
+    said.append(_FOUND.get(source, f"from {clean(source, 40)}"))
+    return ", ".join(said) + "."
+
+
+def equivalent(energy_j: Interval | None) -> str | None:
+    """`A 9 W LED bulb for 31 min (26–38).`, or None where it is under a second or over a century."""
+    if energy_j is None:
+        return None
+    lit_s = energy_j.scaled(1 / LED_BULB_W)
+    if not 1.0 <= lit_s.best < _PICTURED_AT_MOST_S:
+        return None
+    return f"A {LED_BULB_W:.0f}{written.NBSP}W LED bulb for {written.span_range(lit_s)}."
+
+
+def largest_first(parts: Iterable[Part]) -> list[Part]:
+    return sorted(parts, key=lambda part: -part.energy_j)
+
+
+def bar(value: float, largest: float, width: int) -> str:
+    """A bar of blocks, half a block at least where there is anything."""
+    if value <= 0.0 or largest <= 0.0:
+        return ""
+    halves = max(round(2 * width * min(value / largest, 1.0)), 1)
+    return "█" * (halves // 2) + "▌" * (halves % 2)
+
+
+def split_lines(parts: Sequence[Part], width: int) -> list[str]:
+    """The split by domain as text: name, energy, how it was obtained, a bar."""
+    figures = [written.energy(part.energy_j).partition(written.NBSP) for part in parts]
+    number_width = max((len(figure[0]) for figure in figures), default=0)
+    unit_width = max((len(figure[2]) for figure in figures), default=0)
+    origin_width = max((len(part.origin) for part in parts), default=0)
+    largest = max((part.energy_j for part in parts), default=0.0)
+    lines = []
+    for part, (digits, _, unit) in zip(parts, figures, strict=True):
+        head = f"  {pad(part.name, 5)} {pad(digits, number_width)} {pad(unit, unit_width)}  "
+        head += pad(part.origin, origin_width)
+        room = min(width - len(head) - 3, 21)
+        lines.append(f"{head}   {bar(part.energy_j, largest, room)}".rstrip())
+    return lines

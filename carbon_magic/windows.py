@@ -1,0 +1,106 @@
+"""Which cell runs on which thread: IPython's two events turned into windows.
+
+A window is a thread's outermost run that is not silent and is kept in history. Everything else (nested `run_cell`,
+`%%capture`, the hidden code of VS Code and of variable inspectors) is part of the window around it, or lies between
+cells. Events come in odd orders: the cell that loads the extension ends without having begun, an empty cell likewise,
+an interrupted coroutine ends without a result. So an end is matched to its beginning by IPython's own info object.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+from carbon_magic.ledger.record import CellRecord, Status
+from carbon_magic.options import CellOptions
+from carbon_magic.power.share import Measurement
+from carbon_magic.power.timeline import Mark
+from carbon_magic.snapshot import Place
+
+
+@dataclass(slots=True, eq=False)
+class Window:
+    """One executed cell, from its beginning to its record. Times are of the monotonic clock."""
+
+    execution_count: int | None
+    cell_id: str | None
+    options: CellOptions | None
+    """What `%%carbon` was given; None for a cell without it."""
+    place: Place | None = None
+    """Where this cell is said to run, if `-r` says so."""
+    started_at: str = field(default_factory=lambda: datetime.now(timezone.utc).isoformat(timespec="milliseconds"))
+    inner: bool = False
+    """A `%%carbon` within another cell's run: shown, but part of that cell, whose record holds it."""
+    concurrent: bool = False
+    opened_s: float = 0.0
+    closed_s: float | None = None
+    status: Status = "running"
+    start: Mark | None = None
+    """The sampler's mark of the beginning, once every sensor has been read after it."""
+    cover: Mark | None = None
+    """The mark of the tick at the beginning."""
+    measured: Measurement | None = None
+    record: CellRecord | None = None
+
+
+@dataclass(slots=True)
+class _Run:
+    """One run of code on a thread: a window, or something inside or beside one."""
+
+    info: Any
+    window: Window | None
+
+
+class Threads:
+    """The runs in progress, by thread."""
+
+    def __init__(self) -> None:
+        self._stacks: dict[int, list[_Run]] = {}
+
+    def inside(self) -> bool:
+        """Whether this thread is in a run already."""
+        return bool(self._stacks.get(threading.get_ident()))
+
+    def outermost(self, info: Any) -> bool:
+        """Whether a run that begins now with `info` is a cell of its own."""
+        return not self.inside() and not info.silent and bool(info.store_history)
+
+    def begin(self, info: Any, window: Window | None) -> None:
+        self._stacks.setdefault(threading.get_ident(), []).append(_Run(info, window))
+
+    def end(self, result: Any) -> Window | None:
+        """The window that `result` ends, or None where it ends no window."""
+        stack = self._stacks.get(threading.get_ident(), [])
+        depth = self._depth(stack, result)
+        if depth is None:
+            return None
+        ended = stack[depth]
+        del stack[depth:]
+        if not stack:
+            self._stacks.pop(threading.get_ident(), None)
+        return ended.window
+
+    def _depth(self, stack: list[_Run], result: Any) -> int | None:
+        if not stack:
+            return None
+        if result is None:
+            return len(stack) - 1
+        for depth in range(len(stack) - 1, -1, -1):
+            if stack[depth].info is result.info:
+                return depth
+        # IPython before 8 makes a new info for a run that was broken off; an empty run never began.
+        raw = result.info.raw_cell
+        return len(stack) - 1 if raw and not raw.isspace() and stack[-1].info.raw_cell == raw else None
+
+
+def status_of(result: Any) -> Status:
+    """How a cell ended. A coroutine that was cancelled was interrupted, and may have no result at all."""
+    if result is None:
+        return "interrupted"
+    error = result.error_before_exec or result.error_in_exec
+    if error is None:
+        return "ok"
+    return "interrupted" if isinstance(error, (KeyboardInterrupt, asyncio.CancelledError)) else "error"
