@@ -18,6 +18,7 @@ from carbon_magic.ledger.record import CellRecord
 from carbon_magic.power.sampler import Sampler
 from carbon_magic.power.share import Measurement, Part, Witness, measure
 from carbon_magic.power.timeline import Mark
+from carbon_magic.quantity import Interval
 from carbon_magic.snapshot import Place, Snapshot
 from carbon_magic.totals import Totals
 from carbon_magic.windows import Window
@@ -48,6 +49,9 @@ class Accounts:
         """Where the present segment began: its mark, and that of the tick there."""
         self._ticks: tuple[Mark, Mark] | None = None
         """The last two ticks."""
+        self._marks: dict[float, Mark] = {}
+        """The marks that were taken since the last tick: those of ticks are asked for by every cell."""
+        self._idle_w: dict[str, Interval] = {}
         self.snapshot: Snapshot = self._look()
 
     # What cells' threads call
@@ -97,7 +101,9 @@ class Accounts:
         """Settle what can be settled, and publish."""
         if self._sampler is None:
             return
-        now = self._sampler.timeline.mark(now_s)
+        self._marks.clear()
+        self._idle_w = {channel.sensor.name: channel.baseline.power_w() for channel in self._sampler.channels}
+        now = self._mark(now_s)
         self._ticks = (self._ticks[1] if self._ticks else now, now)
         if self._cut is None:
             self._cut = (now, now)
@@ -131,7 +137,7 @@ class Accounts:
 
     def _settle_open(self, window: Window, time_s: float) -> None:
         if window.inner:
-            window.start, window.cover = self._marks(time_s)
+            window.start, window.cover = self._beginning(time_s)
             return
         self._cut_at(time_s)
         if self._cut is not None:
@@ -168,16 +174,22 @@ class Accounts:
             segment = self._measured(*self._cut, time_s)
             if segment is not None:
                 self._totals = self._totals.plus(segment, self._segment_place(), between=not self._open)
-        self._cut = self._marks(time_s)
+        self._cut = self._beginning(time_s)
         return segment
 
-    def _marks(self, time_s: float) -> tuple[Mark, Mark]:
+    def _mark(self, time_s: float) -> Mark:
+        mark = self._marks.get(time_s)
+        if mark is None:
+            assert self._sampler is not None
+            mark = self._marks[time_s] = self._sampler.timeline.mark(time_s)
+        return mark
+
+    def _beginning(self, time_s: float) -> tuple[Mark, Mark]:
         """The mark at a beginning, and that of the tick there."""
         assert self._sampler is not None
-        timeline = self._sampler.timeline
-        start = timeline.mark(time_s)
-        tick_s = timeline.last_tick_at_or_before(time_s + START_SLACK_S)
-        return start, start if tick_s is None else timeline.mark(tick_s)
+        tick_s = self._sampler.timeline.last_tick_at_or_before(time_s + START_SLACK_S)
+        start = self._mark(time_s)
+        return start, start if tick_s is None else self._mark(tick_s)
 
     def _segment_place(self) -> Place:
         """Where the present segment runs: what its one cell says, or the session's place."""
@@ -193,9 +205,9 @@ class Accounts:
             return None
         if last_s - cover.time_s < 0.95 * LONG_S:
             tick_s = timeline.last_tick_at_or_before(min(start.time_s, last_s - LONG_S))
-            cover = cover if tick_s is None else timeline.mark(tick_s)
-        window = (start, timeline.mark(end_s))
-        return measure(window, (cover, timeline.mark(last_s)), self._witnesses(start.time_s, end_s), self._part())
+            cover = cover if tick_s is None else self._mark(tick_s)
+        window = (start, self._mark(end_s))
+        return measure(window, (cover, self._mark(last_s)), self._witnesses(start.time_s, end_s), self._part())
 
     def _witnesses(self, start_s: float, end_s: float) -> list[Witness]:
         """The sensors that saw a window, or a part of it."""
@@ -210,7 +222,7 @@ class Accounts:
                 continue  # lost before the window began
             lost = channel not in working and channel.sensor.domain not in domains
             missing_s = max(0.0, end_s - channel.last_s) if lost else 0.0
-            found.append(Witness(channel.sensor, channel.baseline.power_w(), missing_s))
+            found.append(Witness(channel.sensor, self._idle_w[channel.sensor.name], missing_s))
         return found
 
     def _look(self) -> Snapshot:

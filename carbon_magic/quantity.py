@@ -52,9 +52,20 @@ class Interval:
             return Interval(0.0, 0.0, self.high * other.high)
         low = 0.0
         if self.low > 0.0 and other.low > 0.0:
-            low = best * math.exp(-math.hypot(math.log(self.best / self.low), math.log(other.best / other.low)))
-        high = best * math.exp(math.hypot(math.log(self.high / self.best), math.log(other.high / other.best)))
+            low = best * math.exp(-math.hypot(_log_ratio(self.best, self.low), _log_ratio(other.best, other.low)))
+        above = math.hypot(_log_ratio(self.high, self.best), _log_ratio(other.high, other.best))
+        # Next to a best of almost 0 any high is endlessly many times as much; the bounds' own product holds it.
+        high = best * math.exp(above) if above < _EXP_OVERFLOWS else self.high * other.high
         return Interval(min(low, best), best, max(high, best))
+
+
+_EXP_OVERFLOWS = 709.0
+"""`math.exp` of more than this is no float."""
+
+
+def _log_ratio(larger: float, smaller: float) -> float:
+    """The logarithm of a ratio that may itself be no float."""
+    return math.log(larger) - math.log(smaller)
 
 
 ZERO = Interval(0.0, 0.0, 0.0)

@@ -252,11 +252,12 @@ def _bound(value: Decimal, style: _Style, rounding: str) -> str:
 
 
 def _unit(value: Decimal, style: _Style) -> _Unit:
-    """The largest unit in which the figure, as it will be written, is not too small; for 0 the base unit."""
+    """The largest unit in which the figure, rounded to two digits, is not too small; for 0 the base unit."""
     if not value:
         return style.units[style.base]
+    two_digits = style._replace(finest=-1000)
     for unit in reversed(style.units):
-        if Decimal(_digits(_EXACT.divide(value, unit.size), style)) >= unit.smallest:
+        if Decimal(_digits(_EXACT.divide(value, unit.size), two_digits)) >= unit.smallest:
             return unit
     return style.units[0]
 

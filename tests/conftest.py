@@ -1,32 +1,17 @@
 """What all tests share: an environment of their own, and the Python environments in which kernels are tried.
 
 Tests that start a kernel take `kernel_python` (an executable) or `kernel_name` (a kernel spec that starts it) and so
-run once in each environment: the one the tests run in, at the upper end of the supported versions, and the one that
-holds Google Colab's pins, at the lower. `make test` builds both and names them in `CARBON_MAGIC_TEST_PYTHONS`, as
-in `PATH`. Where the second one is missing its tests are skipped, but under CI they fail.
+run once in each environment of `environments.py`. Where one is missing its tests are skipped, but under CI they fail.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parent.parent
-ENVIRONMENTS = ("here", "colab")
-
-
-def environment_pythons() -> dict[str, Path]:
-    """The Python executables to try kernels in, by the names in `ENVIRONMENTS`; what is missing is left out."""
-    named = [Path(part) for part in os.environ.get("CARBON_MAGIC_TEST_PYTHONS", "").split(os.pathsep) if part]
-    if not named:
-        folder, executable = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
-        named = [Path(sys.executable), ROOT / ".venv-colab" / folder / executable]
-    return {name: python for name, python in zip(ENVIRONMENTS, named, strict=False) if python.exists()}
+from environments import ENVIRONMENTS, environment_pythons, write_kernel_spec
 
 
 def _in_ci() -> bool:
@@ -52,14 +37,6 @@ def own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for name, python in environment_pythons().items():
             write_kernel_spec(home / "jupyter-path", f"cm-{name}", [str(python), "-m", "ipykernel_launcher"])
         yield home
-
-
-def write_kernel_spec(jupyter_path: Path, name: str, command: list[str], language: str = "python") -> None:
-    """Install a kernel spec under a folder of `JUPYTER_PATH`; `-f {connection_file}` is added to its command."""
-    folder = jupyter_path / "kernels" / name
-    folder.mkdir(parents=True, exist_ok=True)
-    spec = {"argv": [*command, "-f", "{connection_file}"], "display_name": name, "language": language}
-    (folder / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
 
 
 @pytest.fixture(params=ENVIRONMENTS)

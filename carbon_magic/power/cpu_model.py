@@ -214,7 +214,11 @@ class CpuModel(LoadModel):
 
 
 class VcpuModel(LoadModel):
-    """Processor and memory power by the number of hardware threads and load, of a part that nothing is known of."""
+    """Processor and memory power by the number of hardware threads and load, of a part that is not known.
 
-    def __init__(self, busy_s: Callable[[], float], cpus: int) -> None:
-        super().__init__("vcpu-model", "assumed", vcpu_curve(cpus), cpus, busy_s)
+    Args:
+        assumed: whether even that it is a server's part is a guess.
+    """
+
+    def __init__(self, busy_s: Callable[[], float], cpus: int, *, assumed: bool = False) -> None:
+        super().__init__("vcpu-model", "assumed" if assumed else "modelled", vcpu_curve(cpus), cpus, busy_s)

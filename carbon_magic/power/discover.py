@@ -216,7 +216,8 @@ def _cpu_model(machine: Machine, found: Sequence[Zone], busy_s: BusySeconds) -> 
         }
         why = "a virtual machine hides what it runs on" if machine.form == "vm" else "the processor is not known"
         reason = f"Watts per hardware thread of common servers, memory included, because {why}."
-        return Candidate("vcpu-model", "cpu", "assumed", True, reason, None, figures, VcpuModel(busy_s, cpus))
+        vcpus = VcpuModel(busy_s, cpus, assumed=machine.form != "vm")
+        return Candidate("vcpu-model", "cpu", vcpus.provenance, True, reason, None, figures, vcpus)
     assumed = tdp_w is None
     if tdp_w is None:
         tdp_w = (TDP_LAPTOP_W if machine.form == "laptop" else TDP_DESKTOP_W).value

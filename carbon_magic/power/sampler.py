@@ -370,9 +370,11 @@ class Sampler:
         channel.failures += 1
         if channel.failures >= REPLACE_AFTER and channel.sensor.domain == "cpu" and self._replace_cpu is not None:
             replace, self._replace_cpu = self._replace_cpu, None
+            model = replace()
+            covered = ("cpu", "dram") if model.figures.get("memory_included") else ("cpu",)
             for other in self.channels:
-                other.replaced = other.replaced or other.sensor.domain == "cpu"
-            self._add(replace())
+                other.replaced = other.replaced or other.sensor.domain in covered
+            self._add(model)
 
     def _advance(self, channel: Channel, at_s: float, asleep_s: float, raw: float) -> None:
         if channel.last_s is not None and at_s <= channel.last_s:

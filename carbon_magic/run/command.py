@@ -12,9 +12,10 @@ from pathlib import Path
 
 from carbon_magic.run import UsageError
 from carbon_magic.run.kernels import check_kernel
-from carbon_magic.run.notebooks import Notebook, plain, read_notebook
+from carbon_magic.run.notebooks import Notebook, read_notebook
 from carbon_magic.run.output import check_writable, executed_paths, notebook_json, records_json, write_atomically
 from carbon_magic.run.runner import Options, Outcome, Watch, run_notebooks
+from carbon_magic.views.plain import clean
 
 
 def run(
@@ -60,7 +61,11 @@ def run(
 
     outcomes: list[Outcome] = []
     code = _execute(notebooks, options, outcomes)
-    return max(code, _deliver(outcomes, written_to, json_file))
+    if outcomes:
+        code = max(code, _deliver(outcomes, written_to, json_file))
+        for notebook in notebooks[len(outcomes) :]:
+            sys.stderr.write(f"{clean(notebook.given, 300)}: not run\n")
+    return code
 
 
 def _execute(notebooks: list[Notebook], options: Options, outcomes: list[Outcome]) -> int:
@@ -98,8 +103,6 @@ def _deliver(outcomes: list[Outcome], written_to: dict[str, Path], json_file: st
         path = written_to.get(outcome.notebook.given)
         if path is not None:
             code = max(code, _write(path, notebook_json(outcome.notebook.node), "-o"))
-    if not outcomes:
-        return code
     records = [record for outcome in outcomes for record in outcome.records]
     if json_file is not None and json_file != "-":
         code = max(code, _write(Path(json_file), records_json(records), "--json"))
@@ -120,7 +123,7 @@ def _refuse(error: UsageError) -> int:
 def _kernel(notebook: Notebook, asked: str | None) -> str:
     if asked is not None:
         return check_kernel(asked, "--kernel")
-    return check_kernel(notebook.kernel or "python3", plain(notebook.given, 300))
+    return check_kernel(notebook.kernel or "python3", clean(notebook.given, 300))
 
 
 def _region(asked: str | None) -> str | None:
@@ -131,7 +134,7 @@ def _region(asked: str | None) -> str | None:
     try:
         return region(asked).id
     except UnknownRegion as error:
-        raise UsageError(f"--region: {plain(str(error), 500)}") from None
+        raise UsageError(f"--region: {clean(str(error), 500)}") from None
 
 
 def _check_json(json_file: str | None, notebooks: list[Notebook], written_to: dict[str, Path]) -> None:
@@ -140,15 +143,15 @@ def _check_json(json_file: str | None, notebooks: list[Notebook], written_to: di
     path = Path(json_file)
     check_writable(path, "--json")
     if path.resolve() in {notebook.path for notebook in notebooks}:
-        raise UsageError(f"--json {plain(json_file, 300)} is one of the notebooks")
+        raise UsageError(f"--json {clean(json_file, 300)} is one of the notebooks")
     if path.resolve() in {written.resolve() for written in written_to.values()}:
-        raise UsageError(f"--json {plain(json_file, 300)} is where -o writes an executed notebook")
+        raise UsageError(f"--json {clean(json_file, 300)} is where -o writes an executed notebook")
 
 
 def _write(path: Path, text: str, option: str) -> int:
     try:
         write_atomically(path, text)
     except OSError as error:
-        sys.stderr.write(f"carbon-magic run: {option} {plain(str(path), 300)}: {error.strerror or error}\n")
+        sys.stderr.write(f"carbon-magic run: {option} {clean(str(path), 300)}: {error.strerror or error}\n")
         return 2
     return 0

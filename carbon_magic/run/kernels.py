@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from carbon_magic.run import UsageError
-from carbon_magic.run.notebooks import plain
+from carbon_magic.views.plain import clean
 
 START_TIMEOUT_S = 120
 """A kernel on a slow network file system takes up to a minute to import IPython."""
@@ -44,18 +44,18 @@ def check_kernel(name: str, where: str) -> str:
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
     manager = KernelSpecManager()
-    shown = plain(name, 80)
+    shown = clean(name, 80)
     try:
         spec = manager.get_kernel_spec(name)
     except NoSuchKernel:
         raise UsageError(_unknown(shown, where, sorted(manager.find_kernel_specs()))) from None
     except Exception as error:
         # A kernel.json is somebody's file: what jupyter_client makes of a broken one depends on where it is broken.
-        raise UsageError(f"the kernel spec of {shown!r} cannot be read: {plain(str(error), 200)}") from None
+        raise UsageError(f"the kernel spec of {shown!r} cannot be read: {clean(str(error), 200)}") from None
     language = str(spec.language)
     if language.lower() != "python":
         raise UsageError(
-            f"{where}: carbon-magic needs a Python kernel, and {shown!r} is one for {plain(language, 40) or 'nothing'}"
+            f"{where}: carbon-magic needs a Python kernel, and {shown!r} is one for {clean(language, 40) or 'nothing'}"
         )
     return name
 
@@ -68,7 +68,7 @@ def _unknown(shown: str, where: str, names: list[str]) -> str:
         )
     near = difflib.get_close_matches(shown.lower(), names, n=len(names), cutoff=0.0)
     ordered = near + [other for other in names if other not in near]
-    listed = ", ".join(plain(other, 80) for other in ordered[:20]) + (", …" if len(ordered) > 20 else "")
+    listed = ", ".join(clean(other, 80) for other in ordered[:20]) + (", …" if len(ordered) > 20 else "")
     return f"{where}: there is no kernel {shown!r}. There are: {listed} (choose one with --kernel)"
 
 
@@ -102,8 +102,8 @@ class Kernel:
                 await _start(client, cwd, env, output)
             except Exception as error:
                 # Whatever a kernel's launcher raises (a missing program, a time-out, an early end) means the same here.
-                reason = _last_line(log) or plain(str(error), 200)
-                raise UsageError(f"the kernel {plain(name, 80)!r} cannot be started: {reason}") from None
+                reason = _last_line(log) or clean(str(error), 200)
+                raise UsageError(f"the kernel {clean(name, 80)!r} cannot be started: {reason}") from None
         return cls(name, client, log)
 
     async def load(self) -> None:
@@ -118,13 +118,13 @@ class Kernel:
         python = str(_value(values.get("python")) or "python")
         if _value(values.get("found")) is False:
             raise UsageError(
-                f"the kernel {plain(self.name, 80)!r} runs {plain(python, 300)}, which lacks carbon-magic: "
-                f"install it there with '{plain(python, 300)} -m pip install carbon-magic'"
+                f"the kernel {clean(self.name, 80)!r} runs {clean(python, 300)}, which lacks carbon-magic: "
+                f"install it there with '{clean(python, 300)} -m pip install carbon-magic'"
             )
         content = await self.ask(_LOAD)
         if content.get("status") != "ok":
-            problem = plain(f"{content.get('ename')}: {content.get('evalue')}", 300)
-            kernel = f"{plain(self.name, 80)!r} ({plain(python, 300)})"
+            problem = clean(f"{content.get('ename')}: {content.get('evalue')}", 300)
+            kernel = f"{clean(self.name, 80)!r} ({clean(python, 300)})"
             raise UsageError(f"carbon-magic cannot be loaded in the kernel {kernel}: {problem}")
 
     async def settle(self) -> None:
@@ -210,4 +210,4 @@ def _last_line(log: Path) -> str:
         file.seek(0, 2)
         file.seek(max(0, file.tell() - 4096))
         lines = file.read().decode("utf-8", "replace").strip().splitlines()
-    return plain(lines[-1], 200) if lines else ""
+    return clean(lines[-1], 200) if lines else ""

@@ -7,12 +7,12 @@ file is somebody else's: its size is bounded and only its structure is trusted, 
 from __future__ import annotations
 
 import json
-import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from carbon_magic.run import UsageError
+from carbon_magic.views.plain import clean
 
 MAX_NOTEBOOK_BYTES = 512 << 20
 """Larger files are refused: a notebook is held in memory as a whole, several times."""
@@ -43,7 +43,7 @@ def read_notebook(given: str) -> Notebook:
     Raises:
         UsageError: there is no such file, it cannot be read, or it is no notebook of format 4.
     """
-    shown = plain(given, 300)
+    shown = clean(given, 300)
     data = _read_json(Path(given), shown)
     if not isinstance(data, dict) or not isinstance(data.get("nbformat"), int):
         raise UsageError(f"{shown} is no notebook: it is JSON, but without a notebook's cells and nbformat")
@@ -73,14 +73,6 @@ def will_run(cell: Any) -> bool:
     """Whether a cell is executed: code that is not blank and not tagged `skip-execution`, as nbclient has it."""
     tags = cell.metadata.get("tags", [])
     return bool(cell.cell_type == "code" and cell.source.strip() and "skip-execution" not in tags)
-
-
-def plain(text: str, limit: int) -> str:
-    """Text for one line of a terminal: control characters are dropped, white space is one blank, long text is cut."""
-    kept = "".join(" " if char.isspace() else char for char in text[: 4 * limit])
-    kept = "".join(char for char in kept if unicodedata.category(char)[0] != "C")
-    kept = " ".join(kept.split())
-    return kept if len(kept) <= limit else kept[: limit - 1] + "…"
 
 
 def _read_json(path: Path, shown: str) -> object:

@@ -15,7 +15,8 @@ from typing import Any
 
 from carbon_magic.ledger.record import CellRecord
 from carbon_magic.run import UsageError
-from carbon_magic.run.notebooks import Notebook, plain
+from carbon_magic.run.notebooks import Notebook
+from carbon_magic.views.plain import clean
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -48,7 +49,7 @@ def check_writable(path: Path, option: str) -> None:
     Raises:
         UsageError: it could not.
     """
-    shown = plain(str(path), 300)
+    shown = clean(str(path), 300)
     if path.is_dir():
         raise UsageError(f"{option} {shown}: is a folder")
     try:
@@ -71,7 +72,7 @@ def executed_paths(notebooks: list[Notebook], out: str) -> dict[str, Path]:
     Raises:
         UsageError: several notebooks for one file, or a file that cannot be written.
     """
-    shown = plain(out, 300)
+    shown = clean(out, 300)
     folder = Path(out)
     if folder.is_dir() or out.endswith(("/", os.sep)):
         try:
@@ -87,7 +88,7 @@ def executed_paths(notebooks: list[Notebook], out: str) -> dict[str, Path]:
     for given, path in paths.items():
         other = names.setdefault(path.resolve(), given)
         if other != given:
-            raise UsageError(f"-o {shown}: {plain(other, 300)} and {plain(given, 300)} would both be written to {path}")
+            raise UsageError(f"-o {shown}: {clean(other, 300)} and {clean(given, 300)} would both be written to {path}")
         check_writable(path, "-o")
     return paths
 

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from carbon_magic import written
-from carbon_magic.run.notebooks import Notebook, plain
+from carbon_magic.run.notebooks import Notebook
 from carbon_magic.run.runner import Outcome, Watch
 from carbon_magic.run.sink import Sink
+from carbon_magic.views.plain import clean
 
 
 @contextlib.contextmanager
@@ -40,7 +41,7 @@ def progress(notebooks: list[Notebook], outcomes: list[Outcome], stream: TextIO)
         bar.update(
             task,
             completed=sum(run.ended for each in outcomes for run in each.cells),
-            notebook=plain(outcome.notebook.given, 30),
+            notebook=clean(outcome.notebook.given, 30),
             figures=figures(outcomes, sink, time.monotonic()),
         )
 

@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING, TextIO
 from carbon_magic import written
 from carbon_magic.ledger.record import CellRecord
 from carbon_magic.quantity import Interval, sum_same_source
-from carbon_magic.run.notebooks import plain
 from carbon_magic.run.runner import CellRun, Outcome
+from carbon_magic.views.parts import SCOPE
+from carbon_magic.views.plain import clean, columns, for_text
+from carbon_magic.views.result import record_emissions, record_energy
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 _WIDTH_OF_FILES = 120
 _MAX_TRACEBACK = 100_000
+_MAX_REGIONS = 5
 _COLOUR = re.compile(r"(\x1b\[[0-9;]{0,40}m)")
 _SEQUENCE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|[@-Z\\^_])")
 _STATUS_OF_END = {"complete": "ok", "error": "error", "killed": "killed", "timeout": "interrupted"}
@@ -28,7 +31,7 @@ _STATUS_OF_END = {"complete": "ok", "error": "error", "killed": "killed", "timeo
 
 def explain(outcome: Outcome, *, colours: bool) -> str:
     """Why a notebook did not complete, in one sentence after the traceback where there is one; else nothing."""
-    name = plain(outcome.notebook.given, 300)
+    name = clean(outcome.notebook.given, 300)
     if outcome.end == "complete":
         return ""
     if outcome.end == "stopped":
@@ -68,7 +71,7 @@ def show(outcomes: list[Outcome], stream: TextIO) -> None:
     )
     records = [record for outcome in outcomes for record in outcome.records]
     for outcome in outcomes:
-        console.print(plain(outcome.notebook.given, 300))
+        console.print(clean(outcome.notebook.given, 300))
         console.print(_table(outcome, console.width))
         if outcome.left_out:
             console.print(f"{outcome.left_out} lines were no records and are left out.")
@@ -81,7 +84,7 @@ def show(outcomes: list[Outcome], stream: TextIO) -> None:
 
 def notes(records: list[CellRecord]) -> list[str]:
     """What has to be known to read the figures, a sentence or two a line."""
-    lines = ["Chips only: this kernel's share of CPU, GPU and memory. In brackets the range, at 95 %."]
+    lines = [f"{for_text(SCOPE)} In brackets the range, at 95 %."]
     unknown = sum(record.energy_j is None for record in records)
     concurrent = sum(record.concurrent for record in records)
     if unknown:
@@ -89,7 +92,15 @@ def notes(records: list[CellRecord]) -> list[str]:
     if concurrent:
         lines.append(f"{concurrent} cells ran at the same time as others: not in the total.")
     if any(record.region_source == "unknown" for record in records):
-        lines.append("Region unknown: emissions span the grids of the world. Name yours with --region, for one FR.")
+        lines.append("Region unknown: emissions span the grids of the world. Name yours, for one --region FR.")
+    known = {record.region: record for record in records if record.region_source != "unknown"}
+    for region, record in list(known.items())[:_MAX_REGIONS]:
+        year = "" if record.intensity_year is None else f" {record.intensity_year}"
+        range_ = Interval(record.intensity_low, record.intensity_g_per_kwh, record.intensity_high)
+        lines.append(
+            f"Region {clean(region)}: {for_text(str(written.intensity_range(range_)))}, "
+            f"{clean(record.intensity_source)}{year}."
+        )
     modelled = sorted(
         {
             f"{name} {provenance}"
@@ -123,13 +134,15 @@ def _table(outcome: Outcome, width: int) -> Table:
     footer = ("", f"total of {count} cell{'' if count == 1 else 's'}", *_total(outcome.records), "")
     heads = ("", "cell", "energy", written.CO2E, "time", "status")
     # The figures have the room they need, what is left is the source's.
-    figures = sum(max(map(len, column)) for i, column in enumerate(zip(heads, footer, *rows, strict=True)) if i != 1)
+    figures = sum(
+        max(map(columns, column)) for i, column in enumerate(zip(heads, footer, *rows, strict=True)) if i != 1
+    )
     room = max(width - figures - 3 * len(heads) - 2, len(footer[1]))
     table = Table(box=box.SIMPLE_HEAD, show_footer=True)
     for head, foot in zip(heads, footer, strict=True):
         table.add_column(head, Text(foot), justify="left" if head in ("cell", "status") else "right", no_wrap=True)
     for number, name, *rest in rows:
-        table.add_row(*(Text(text) for text in (number, plain(name, min(room, 60)), *rest)))
+        table.add_row(*(Text(text) for text in (number, clean(name, min(room, 60)), *rest)))
     return table
 
 
@@ -145,23 +158,16 @@ def _row(outcome: Outcome, position: int, run: CellRun) -> tuple[str, ...]:
 
 
 def _figures(record: CellRecord) -> tuple[str, str, str, str]:
-    energy = _interval(record.energy_j_low, record.energy_j, record.energy_j_high)
-    emissions = _interval(record.emissions_g_low, record.emissions_g, record.emissions_g_high)
-    if energy is None:
-        energy_text = "unknown"
-    elif record.below_resolution:
-        energy_text = f"{written.about(written.energy(energy.best))} {written.energy_range(energy).bounds}"
-    else:
-        energy_text = str(written.energy_range(energy))
-    return energy_text, _mass(emissions, [record]), written.duration(record.duration_s), record.status
+    below = record.below_resolution
+    grams = _mass(record_emissions(record), [record], below)
+    return _energy(record_energy(record), below), grams, written.duration(record.duration_s), record.status
 
 
 def _total(records: list[CellRecord]) -> tuple[str, str, str]:
-    summed = [record for record in records if not record.concurrent]
-    energy = _sum(_interval(each.energy_j_low, each.energy_j, each.energy_j_high) for each in summed)
-    emissions = _sum(_interval(each.emissions_g_low, each.emissions_g, each.emissions_g_high) for each in summed)
-    energy_text = "unknown" if energy is None else str(written.energy_range(energy))
-    return energy_text, _mass(emissions, summed), written.duration(sum(each.duration_s for each in summed))
+    """The sums of what can be added: cells that overlap no other, their errors all going the same way."""
+    alone = [record for record in records if not record.concurrent]
+    energy, grams = _sum(map(record_energy, alone)), _sum(map(record_emissions, alone))
+    return _energy(energy), _mass(grams, alone), written.duration(sum(record.duration_s for record in alone))
 
 
 def _sum(parts: Iterable[Interval | None]) -> Interval | None:
@@ -169,19 +175,21 @@ def _sum(parts: Iterable[Interval | None]) -> Interval | None:
     return sum_same_source(known) if known else None
 
 
-def _mass(grams: Interval | None, records: list[CellRecord]) -> str:
+def _energy(energy_j: Interval | None, below_resolution: bool = False) -> str:
+    return "unknown" if energy_j is None else _figure(written.energy_range(energy_j), below_resolution)
+
+
+def _mass(grams: Interval | None, records: list[CellRecord], below_resolution: bool = False) -> str:
     """Grams with their range, or the range alone where the region of any record is unknown."""
     if grams is None:
         return "unknown"
     if any(record.region_source == "unknown" for record in records):
         return written.mass_span(grams.low, grams.high)
-    return str(written.mass_range(grams))
+    return _figure(written.mass_range(grams), below_resolution)
 
 
-def _interval(low: float | None, best: float | None, high: float | None) -> Interval | None:
-    if low is None or best is None or high is None:
-        return None
-    return Interval(low, best, high)
+def _figure(figure: written.Written, below_resolution: bool) -> str:
+    return f"{written.about(figure.best) if below_resolution else figure.best} {figure.bounds}"
 
 
 def _number(execution_count: int | None, position: int) -> str:

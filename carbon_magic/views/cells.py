@@ -25,17 +25,19 @@ Sort = Literal["energy", "time"]
 LIMIT = 10
 _LABEL_AT_LEAST, _LABEL_AT_MOST = 8, 30
 _BAR = 8
-_BAR_PX = 120
+_BAR_PX = 90
 
 
 class Row(NamedTuple):
     """One line of the table, in words."""
 
-    count: str
+    prompt: str
+    """`[12]`, or nothing."""
     label: str
     energy: str
     bounds: str
     emissions: str
+    emissions_bounds: str
     time: str
     best_j: float = 0.0
     parts: tuple[Part, ...] = ()
@@ -99,13 +101,15 @@ def cells_html(
         return markup.block(markup.notes([_NOTHING]))
     listed = _rows(records, limit, sort, running, between_j)
     largest = max((row.best_j for row in listed if row.parts), default=0.0)
-    head = "".join(_cell(name, "th", muted=True, right=name in _RIGHT) for name in ("", "Cell", *_RIGHT, ""))
+    muted = f"{markup.MUTED};font-weight:400"
+    head = "".join(_cell(name, "th", right=name in _RIGHT, css=muted) for name in ("", "Cell", *_RIGHT, ""))
     body = "\n".join(_html_row(row, largest) for row in listed)
     table = (
-        '<table style="border-collapse:collapse;margin:0;font-size:13px;table-layout:auto">'
-        f'<thead><tr style="background:none">{head}</tr></thead>\n<tbody>{body}</tbody></table>'
+        '<div style="overflow-x:auto">'
+        '<table style="border-collapse:collapse;margin:0;font-size:13px;color:inherit;table-layout:auto">'
+        f'<thead><tr style="background:none">{head}</tr></thead>\n<tbody>{body}</tbody></table></div>'
     )
-    return markup.block(table, markup.notes(_notes(records)))
+    return markup.block(table, markup.notes(_notes(records)), max_width=760)
 
 
 _NOTHING = "No cell has run since tracking began."
@@ -131,7 +135,7 @@ def _rows(
         rows.append(rest)
     if between_j is not None:
         figures = written.energy_range(between_j)
-        rows.append(Row("", "Between cells", figures.best, figures.bounds, "", ""))
+        rows.append(Row("", "Between cells", figures.best, figures.bounds, "", "", ""))
     if len(records) > 1:
         rows.append(_sum_row("All cells", records)._replace(strong=True))
     return rows
@@ -158,11 +162,12 @@ def _record_row(record: CellRecord) -> Row:
     figure = energy_fact(energy_j, record.below_resolution)
     emissions = emissions_fact(record_emissions(record), record.region_source != "unknown", record.below_resolution)
     return Row(
-        count=f"[{record.execution_count}]" if record.execution_count is not None else "",
+        prompt=f"[{record.execution_count}]" if record.execution_count is not None else "",
         label=clean(record.label, _LABEL_AT_MOST) if record.label else "",
         energy="unknown" if energy_j is None else figure.figure,
         bounds=figure.bounds,
         emissions="unknown" if record_emissions(record) is None else _grams(emissions.figure),
+        emissions_bounds=emissions.bounds if emissions.best else "",
         time=time_words(record) + ("*" if record.concurrent else ""),
         best_j=0.0 if energy_j is None else energy_j.best,
         parts=tuple(record_parts(record)),
@@ -172,11 +177,12 @@ def _record_row(record: CellRecord) -> Row:
 def _running_row(cell: RunningCell) -> Row:
     energy_j, duration_s = number(cell.energy_j), number(cell.duration_s)
     return Row(
-        count=f"[{cell.execution_count}]" if cell.execution_count is not None else "[*]",
+        prompt=f"[{cell.execution_count}]" if cell.execution_count is not None else "[*]",
         label=clean(cell.label, _LABEL_AT_MOST) if cell.label else "",
         energy=written.NOT_YET if energy_j is None else written.energy(energy_j),
         bounds="",
         emissions=written.NOT_YET,
+        emissions_bounds="",
         time=f"{written.NOT_YET if duration_s is None else written.running(duration_s)}, running",
     )
 
@@ -191,11 +197,12 @@ def _sum_row(name: str, records: Sequence[CellRecord]) -> Row:
     emissions = emissions_fact(sum_same_source(grams), known) if grams else None
     durations = [duration_s for duration_s in (number(record.duration_s) for record in alone) if duration_s is not None]
     return Row(
-        count="",
+        prompt="",
         label=name,
         energy="" if figure is None else figure.figure,
         bounds="" if figure is None else figure.bounds,
         emissions="" if emissions is None else _grams(emissions.figure),
+        emissions_bounds=emissions.bounds if emissions is not None and emissions.best else "",
         time=written.duration(sum(durations)) if durations else "",
     )
 
@@ -220,7 +227,7 @@ def _notes(records: Sequence[CellRecord]) -> list[str]:
 
 def _laid_out(rows: Sequence[Row], width: int) -> list[str]:
     """The rows in columns. What does not fit goes in this order: bars, ranges, the ends of labels."""
-    head = Row("", "Cell", "Energy", "", "CO2e", "Time")
+    head = Row("", "Cell", "Energy", "", "CO2e", "", "Time")
     for with_bounds, bar_width in ((True, _BAR), (True, 0), (False, 0)):
         table = [_texts(row, with_bounds) for row in [head, *rows]]
         widths = [max(columns(line[index]) for line in table) for index in range(len(table[0]))]
@@ -241,31 +248,33 @@ def _laid_out(rows: Sequence[Row], width: int) -> list[str]:
 
 def _texts(row: Row, with_bounds: bool) -> list[str]:
     bounds = f" {row.bounds}" if row.bounds and with_bounds else ""
-    return [row.count, row.label, row.energy + bounds, row.emissions, row.time]
+    return [row.prompt, row.label, row.energy + bounds, row.emissions, row.time]
 
 
-def _cell(text: str, tag: str = "td", *, muted: bool = False, right: bool = False, strong: bool = False) -> str:
+def _cell(text: str, tag: str = "td", *, right: bool = False, css: str = "") -> str:
     style = f"padding:1px 14px 1px 0;border:0;text-align:{'right' if right else 'left'};vertical-align:baseline"
-    if muted:
-        style += f";{markup.MUTED};font-weight:400"
-    elif strong:
-        style += ";font-weight:600"
-    return f'<{tag} style="{style}">{text}</{tag}>'
+    return f'<{tag} style="{style}{";" if css else ""}{css}">{text}</{tag}>'
 
 
 def _html_row(row: Row, largest: float) -> str:
-    energy = escape(row.energy)
-    if row.bounds:
-        energy += f' <span style="{markup.MUTED}">{escape(row.bounds)}</span>'
+    weight = "font-weight:600" if row.strong else ""
     cells_in_row = (
-        _cell(escape(row.count), muted=True, right=True)
-        + _cell(escape(row.label), strong=row.strong)
-        + _cell(energy, right=True, strong=row.strong)
-        + _cell(escape(row.emissions), right=True, strong=row.strong)
-        + _cell(escape(row.time), right=True)
-        + _cell(_html_bar(row, largest))
+        _cell(escape(row.prompt), right=True, css=markup.MUTED)
+        + _cell(escape(row.label), css=weight)
+        + _cell(_html_figure(row.energy, row.bounds), right=True, css=weight)
+        + _cell(_html_figure(row.emissions, row.emissions_bounds), right=True, css=weight)
+        + _cell(escape(row.time), right=True, css="white-space:nowrap")
+        + _cell(_html_bar(row, largest), css=f"width:{_BAR_PX}px;vertical-align:middle")
     )
     return f'<tr style="background:none">{cells_in_row}</tr>'
+
+
+def _html_figure(figure: str, bounds: str) -> str:
+    """Where the column is narrow, the range goes under its figure, and neither is broken."""
+    shown = f'<span style="white-space:nowrap">{escape(figure)}</span>'
+    if not bounds:
+        return shown
+    return f'{shown} <span style="{markup.MUTED};font-weight:400;white-space:nowrap">{escape(bounds)}</span>'
 
 
 def _html_bar(row: Row, largest: float) -> str:

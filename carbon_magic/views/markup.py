@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from carbon_magic import written
 from carbon_magic.power.sensor import Domain, Provenance
 from carbon_magic.views.parts import Fact, Part
-from carbon_magic.views.plain import escape
+from carbon_magic.views.plain import COMMAND, escape
 
 COLOURS: dict[Domain, tuple[str, str]] = {
     "cpu": ("#2b6fc4", "--cbm-cpu"),
@@ -37,11 +37,11 @@ def twice(css: str, domain: Domain) -> str:
     return f"{css.format(colour)};{css.format(f'var({variable},{colour})')}"
 
 
-def block(*lines: str) -> str:
+def block(*lines: str, max_width: int = 680) -> str:
     """The whole output: a rule on the left, the lines one under the other."""
     style = (
         "border-left:2px solid #9e9e9e;padding:2px 0 2px 10px;font-size:13px;line-height:20px;"
-        "max-width:680px;font-variant-numeric:tabular-nums"
+        f"max-width:{max_width}px;font-variant-numeric:tabular-nums"
     )
     return f'<div style="{style}">' + "\n".join(line for line in lines if line) + "</div>"
 
@@ -102,14 +102,14 @@ def legend(parts: Iterable[Part]) -> str:
 
 
 def notes(sentences: Iterable[str]) -> str:
-    """Sentences in small muted type, each broken as little as the width allows."""
-    spans = [f'<span style="display:inline-block;margin-right:5px">{_said(sentence)}</span>' for sentence in sentences]
+    """Sentences in small muted type, each broken as little as the width allows; one with a command on its own line."""
+    spans = [_said(sentence) for sentence in sentences]
     return f'<div style="{MUTED}">{" ".join(spans)}</div>' if spans else ""
 
 
 def _said(sentence: str) -> str:
-    """A sentence, the command at its end as code."""
-    said, sign, command = sentence.partition("%carbon")
+    said, sign, command = sentence.partition(COMMAND)
     if not sign:
-        return escape(sentence)
-    return f'{escape(said)}<code style="font-size:11px;white-space:nowrap">{escape(sign + command)}</code>'
+        return f'<span style="display:inline-block;margin-right:5px">{escape(said)}</span>'
+    code = f'<code style="font-size:11px;white-space:nowrap">{escape(sign + command)}</code>'
+    return f"<div>{escape(said)}{code}</div>"

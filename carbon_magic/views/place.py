@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from carbon_magic.snapshot import Place
 from carbon_magic.views.parts import place_sentence
-from carbon_magic.views.plain import fill, for_text, words
-
-WIDTH = 79
+from carbon_magic.views.plain import TEXT_WIDTH, paragraph
 
 
 def place_text(place: Place) -> str:
@@ -19,4 +17,4 @@ def place_text(place: Place) -> str:
         year=place.intensity_year,
         pue=place.pue,
     )
-    return "\n".join(fill(words(for_text(sentence)), WIDTH))
+    return "\n".join(paragraph([sentence], TEXT_WIDTH, indent=""))

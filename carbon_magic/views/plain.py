@@ -17,6 +17,9 @@ from carbon_magic.quantity import Interval
 
 TEXT_WIDTH = 79
 
+COMMAND = "%carbon"
+"""A sentence that says what to do ends with one."""
+
 _READ_AT_MOST = 2000
 _ESCAPE_SEQUENCE = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
@@ -125,13 +128,24 @@ def fill(pieces: Iterable[str], width: int, *, first: str = "", rest: str = "", 
 
 def for_text(text: str) -> str:
     """Words written for the screen as plain text has them."""
-    return text.replace("CO₂e", "CO2e").replace("’", "'").replace("g/kWh", "g CO2e/kWh")
+    return text.replace("CO₂e", "CO2e").replace("’", "'").replace("g/kWh", "g\u00a0CO2e/kWh")
 
 
-def words(sentence: str) -> list[str]:
-    """What a line may be broken between: words, a command at the sentence's end staying whole."""
-    said, sign, command = sentence.partition("%carbon")
-    return [*said.split(), *([sign + command] if sign else [])]
+def paragraph(sentences: Iterable[str], width: int, indent: str = "  ") -> list[str]:
+    """Sentences one after the other; one that ends in a command begins a line, and the command stays whole."""
+    lines: list[str] = []
+    flowing: list[str] = []
+    for sentence in sentences:
+        said, sign, command = for_text(sentence).partition(COMMAND)
+        words = [word for word in said.split(" ") if word]
+        if not sign:
+            flowing += words
+            continue
+        if flowing:
+            lines += fill(flowing, width, first=indent, rest=indent)
+            flowing = []
+        lines += fill([*words, sign + command], width, first=indent, rest=indent)
+    return lines + fill(flowing, width, first=indent, rest=indent) if flowing else lines
 
 
 def to_ascii(text: str) -> str:

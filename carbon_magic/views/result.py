@@ -25,7 +25,7 @@ from carbon_magic.views.parts import (
     place_sentence,
     split_lines,
 )
-from carbon_magic.views.plain import TEXT_WIDTH, clean, fill, for_text, interval, number, to_ascii, words
+from carbon_magic.views.plain import TEXT_WIDTH, clean, fill, for_text, interval, number, paragraph, to_ascii
 from carbon_magic.views.shown import Shown
 
 
@@ -44,8 +44,7 @@ def result_text(record: CellRecord, width: int = TEXT_WIDTH, ascii_only: bool = 
         gap="   ",
     )
     lines += split_lines(record_parts(record), width)
-    said = [word for sentence in _sentences(record) for word in words(for_text(sentence))]
-    lines += fill(said, width, first="  ", rest="  ")
+    lines += paragraph(_sentences(record), width)
     text = "\n".join(lines)
     return to_ascii(text) if ascii_only else text
 

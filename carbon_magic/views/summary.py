@@ -1,9 +1,8 @@
-"""What `%carbon` shows: the session so far, in the same block as a cell's result, and what to do about what is unknown."""
+"""What `%carbon` shows: the session so far, in the same block as a cell's result, and what to do next."""
 
 from __future__ import annotations
 
 from carbon_magic import written
-from carbon_magic.quantity import Interval
 from carbon_magic.snapshot import Snapshot
 from carbon_magic.views import markup
 from carbon_magic.views.parts import (
@@ -18,7 +17,7 @@ from carbon_magic.views.parts import (
     place_sentence,
     split_lines,
 )
-from carbon_magic.views.plain import TEXT_WIDTH, clean, fill, for_text, number, to_ascii, words
+from carbon_magic.views.plain import TEXT_WIDTH, clean, fill, for_text, number, paragraph, to_ascii
 from carbon_magic.views.shown import Shown
 
 _FIRST_FIGURES_S = 5.0
@@ -39,9 +38,7 @@ def summary_text(snapshot: Snapshot, width: int = TEXT_WIDTH, ascii_only: bool =
     if listed:
         lines += fill([for_text(fact.text) for fact in listed], width, first="Session: ", rest="  ", gap="   ")
         lines += split_lines(_parts(snapshot), width)
-    indent = "  " if listed else ""
-    said = [word for sentence in _sentences(snapshot) for word in words(for_text(sentence))]
-    lines += fill(said, width, first=indent, rest=indent)
+    lines += paragraph(_sentences(snapshot), width, indent="  " if listed else "")
     text = "\n".join(lines)
     return to_ascii(text) if ascii_only else text
 
@@ -68,11 +65,10 @@ def _facts(snapshot: Snapshot) -> list[Fact]:
         return [energy_fact(None), Fact(written.duration(snapshot.duration_s))]
     listed = [energy_fact(snapshot.energy_j), _emissions_fact(snapshot), Fact(written.duration(snapshot.duration_s))]
     now_w, mean_w = number(snapshot.power_w), number(snapshot.mean_power_w)
-    if now_w is not None and snapshot.tracking:
-        listed.append(Fact(f"now {written.power(now_w)}"))
+    power = [f"now {written.power(now_w)}"] if now_w is not None and snapshot.tracking else []
     if mean_w is not None:
-        listed.append(Fact(f"mean {written.power(mean_w)}"))
-    return listed
+        power.append(f"mean {written.power(mean_w)}")
+    return [*listed, Fact(", ".join(power))] if power else listed
 
 
 def _emissions_fact(snapshot: Snapshot) -> Fact:

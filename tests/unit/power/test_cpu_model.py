@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -172,7 +175,8 @@ def test_watts_per_vcpu_are_brought_from_the_wall_to_the_components() -> None:
 def test_joules_of_vcpus_are_straight_from_idle_to_full() -> None:
     sensor = VcpuModel(lambda: 0.0, 2)
     idle, full = vcpu_watts()
-    assert sensor.provenance == "assumed"
+    assert sensor.provenance == "modelled"
+    assert VcpuModel(lambda: 0.0, 2, assumed=True).provenance == "assumed"
     assert sensor.idle_power_w == idle.scaled(2)
     sensor.advance(0.0, 0.0)
     reading = sensor.advance(1.0, 0.5)
@@ -203,3 +207,26 @@ def test_memory_of_a_server_and_of_a_laptop() -> None:
     assert server.advance(7.0, 0.0) == pytest.approx((7.0, 12.8, 38.4, 76.8))
     server.skip(100.0, 0.0)
     assert server.advance(101.0, 0.0).energy_j == pytest.approx(38.4 + 19.2)
+
+
+def test_the_table_is_built_from_the_projects_rows(tmp_path: Path) -> None:
+    script = Path(__file__).resolve().parents[3] / "tools" / "build_cpu_power.py"
+    source, target = tmp_path / "source.csv", tmp_path / "table.txt"
+    source.write_text(
+        "key,tdp_w,cores,disagreement,source\n"
+        "maker b2\u200b,65.0,8,1,Eco2AI cpu_names.csv\n"
+        "maker a1,12.5,,0,CodeCarbon cpu_power.csv\n"
+        "maker family,100,,0,CodeCarbon cpu_power.csv\n",
+        encoding="utf-8",
+    )
+    subprocess.run([sys.executable, str(script), str(source), str(target)], check=True, capture_output=True)
+    lines = target.read_text(encoding="ascii").splitlines()
+    assert [line for line in lines if not line.startswith("#")] == [
+        "maker a1\t12.5\t\t4\t",
+        "maker b2\t65\t8\t5\tdisagree",
+    ]
+    assert table_tdp("Maker(R) B2 8-Core Processor", target) == (
+        65.0,
+        "table by name (Eco2AI; another source differs by over 10 %)",
+    )
+    assert all(licence in "".join(lines) for licence in ("MIT", "Apache-2.0", "CC BY 4.0"))

@@ -1,0 +1,203 @@
+"""From borders to records and totals, on a made-up machine by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from machines.rig import Rig
+
+from carbon_magic.accounts import Accounts
+from carbon_magic.describe import Facts
+from carbon_magic.grid.intensity import place
+from carbon_magic.options import CellOptions
+from carbon_magic.power.discover import discover
+from carbon_magic.power.share import Part
+from carbon_magic.windows import Window
+
+PACKAGE = "intel-rapl:0"
+FACTS = Facts("session", "2026-01-01T00:00:00+00:00", "project", "a.ipynb", "0", "desktop", "dedicated", "Mine.", 1.0)
+
+
+class Books:
+    """Accounts over a rig, with cells opened and closed by hand."""
+
+    def __init__(self, folder: Path, region: str | None = "FR") -> None:
+        self.rig = Rig(folder, "intel-desktop", {PACKAGE: 5_000_000})
+        usage = self.rig.usage
+        self.accounts = Accounts(FACTS, place(region, "user"), lambda: Part(1.0, 1.0, 1.0, 20))
+        sampler = self.rig.made(discover(self.rig.machine, lambda: usage.busy_s), self.accounts.on_tick)
+        self.accounts.begin(sampler)
+        self.rig.tick()
+
+    def open(self, options: CellOptions | None = None, region: str | None = None, *, inner: bool = False) -> Window:
+        window = Window(1, "id", options, place(region, "cell") if region else None, inner=inner)
+        window.opened_s = self.rig.sampler.border()
+        self.accounts.opened(window)
+        return window
+
+    def close(self, window: Window) -> None:
+        window.status = "ok"
+        window.closed_s = self.rig.sampler.border()
+        self.accounts.closed(window, window.closed_s)
+
+    def run(self, seconds: int, watts: float, own: float = 0.0) -> None:
+        for _ in range(seconds):
+            self.rig.run(1.0, {PACKAGE: watts}, own=own)
+            self.rig.tick()
+
+
+@pytest.fixture
+def books(tmp_path: Path) -> Books:
+    return Books(tmp_path)
+
+
+def test_a_record_has_every_part_of_the_cell(books: Books) -> None:
+    books.run(10, 10.0)
+    cell = books.open(CellOptions(label="fit"))
+    books.run(5, 110.0, own=10.0)
+    books.close(cell)
+    books.run(1, 10.0)
+    (record,) = books.accounts.records
+    dram_j = 32 * 0.3 * 5
+    assert record.machine_energy_j == pytest.approx(550.0 + dram_j)
+    assert record.energy_j == pytest.approx(550.0 + dram_j)
+    assert record.marginal_energy_j == pytest.approx(500.0)
+    assert record.idle_energy_j == pytest.approx(50.0 + dram_j)
+    assert record.cpu_energy_j is not None
+    assert record.dram_energy_j is not None
+    assert record.cpu_energy_j + record.dram_energy_j == pytest.approx(record.energy_j)
+    assert record.gpu_energy_j is None
+    assert record.emissions_g == pytest.approx((550.0 + dram_j) / 3.6e6 * 41.45)
+    assert (record.cpu_provenance, record.dram_provenance, record.gpu_provenance) == ("measured", "modelled", None)
+    assert record.cpu_seconds == pytest.approx(50.0)
+    assert (record.label, record.region, record.region_source, record.final) == ("fit", "FR", "user", True)
+    assert record.other_energy_j == pytest.approx(0.2 * (550.0 + dram_j) + 30.0 * 5)
+
+
+def test_cells_and_the_time_between_them_add_up_to_the_session(books: Books) -> None:
+    for watts in (40.0, 90.0, 20.0):
+        books.run(3, 10.0, own=0.1)
+        cell = books.open()
+        books.run(2, watts, own=3.0)
+        books.rig.run(0.4, {PACKAGE: watts}, own=3.0)
+        books.close(cell)
+        books.rig.run(0.6, {PACKAGE: 10.0})
+        books.rig.tick()
+    snapshot = books.accounts.snapshot
+    cells = sum(record.energy_j or 0.0 for record in snapshot.records)
+    assert snapshot.energy_j is not None
+    assert snapshot.between_cells_j is not None
+    assert len(snapshot.records) == 3
+    assert snapshot.energy_j.best == pytest.approx(cells + snapshot.between_cells_j.best, rel=1e-12)
+    counter_j = books.rig.counters_uj[PACKAGE] / 1e6 - 5.0
+    assert snapshot.machine_energy_j is not None
+    assert snapshot.machine_energy_j.best == pytest.approx(counter_j + 32 * 0.3 * 18.0, rel=1e-9)
+
+
+def test_a_running_cell_is_in_the_snapshot_before_it_ends(books: Books) -> None:
+    cell = books.open()
+    books.run(2, 60.0, own=2.0)
+    snapshot = books.accounts.snapshot
+    (running,) = snapshot.running
+    assert running.duration_s == pytest.approx(2.0)
+    assert running.energy_j == pytest.approx(120.0 + 32 * 0.3 * 2)
+    assert snapshot.power_w == pytest.approx(60.0 + 32 * 0.3)
+    assert not snapshot.records
+    books.close(cell)
+
+
+def test_overlapping_cells_say_so_and_the_session_counts_the_time_once(books: Books) -> None:
+    first = books.open()
+    books.run(1, 50.0, own=1.0)
+    second = books.open()
+    books.run(1, 50.0, own=1.0)
+    books.close(first)
+    books.run(1, 50.0, own=1.0)
+    books.close(second)
+    books.run(1, 10.0)
+    assert [record.concurrent for record in books.accounts.records] == [True, True]
+    snapshot = books.accounts.snapshot
+    assert snapshot.machine_energy_j is not None
+    assert snapshot.machine_energy_j.best == pytest.approx(160.0 + 32 * 0.3 * 4)
+
+
+def test_a_cell_within_a_cell_is_measured_but_belongs_to_the_outer_one(books: Books) -> None:
+    outer = books.open()
+    books.run(1, 50.0, own=1.0)
+    inner = books.open(CellOptions(), inner=True)
+    books.run(1, 80.0, own=1.0)
+    books.close(inner)
+    books.run(1, 50.0, own=1.0)
+    books.close(outer)
+    books.run(1, 10.0)
+    assert inner.record is not None
+    assert inner.record.machine_energy_j == pytest.approx(80.0 + 32 * 0.3)
+    assert len(books.accounts.records) == 1
+    assert not books.accounts.records[0].concurrent
+
+
+def test_a_cells_own_region_counts_for_it_and_for_its_part_of_the_session(books: Books) -> None:
+    cell = books.open(CellOptions(region="PL"), "PL")
+    books.run(2, 50.0, own=1.0)
+    books.close(cell)
+    books.run(2, 10.0)
+    (record,) = books.accounts.records
+    assert (record.region, record.region_source) == ("PL", "cell")
+    snapshot = books.accounts.snapshot
+    assert snapshot.emissions_g is not None
+    assert record.emissions_g is not None
+    rest_j = 2 * (10.0 + 32 * 0.3)
+    assert snapshot.emissions_g.best == pytest.approx(record.emissions_g + rest_j / 3.6e6 * 41.45)
+
+
+def test_an_unknown_region_is_the_world_and_looks_unknown(tmp_path: Path) -> None:
+    books = Books(tmp_path, None)
+    cell = books.open()
+    books.run(1, 50.0)
+    books.close(cell)
+    books.run(1, 10.0)
+    (record,) = books.accounts.records
+    assert (record.region, record.region_source) == ("WORLD", "unknown")
+    assert not books.accounts.snapshot.emissions_known
+    assert record.emissions_g_low is not None
+    assert record.emissions_g_high is not None
+    assert record.emissions_g_high > 10 * record.emissions_g_low
+
+
+def test_reset_begins_anew_with_another_session(books: Books) -> None:
+    cell = books.open()
+    books.run(2, 50.0)
+    books.close(cell)
+    books.run(1, 10.0)
+    books.accounts.reset(replace(FACTS, session_id="next"))
+    assert books.accounts.snapshot.session_id == "next"
+    assert not books.accounts.snapshot.records
+    books.run(1, 10.0)
+    snapshot = books.accounts.snapshot
+    assert snapshot.machine_energy_j is not None
+    assert snapshot.machine_energy_j.best == pytest.approx(10.0 + 32 * 0.3)
+
+
+def test_what_was_read_is_kept_when_tracking_ends(books: Books) -> None:
+    books.run(3, 20.0)
+    books.accounts.end()
+    snapshot = books.accounts.snapshot
+    assert snapshot.machine_energy_j is not None
+    assert snapshot.machine_energy_j.best == pytest.approx(60.0 + 32 * 0.3 * 3)
+    assert snapshot.power_w is None
+
+
+def test_many_short_cells_are_each_there_once(books: Books) -> None:
+    for _ in range(300):
+        cell = books.open()
+        books.rig.run(0.004, {PACKAGE: 50.0}, own=1.0)
+        books.close(cell)
+        books.rig.run(0.001, {PACKAGE: 50.0})
+    books.rig.tick()
+    records = books.accounts.records
+    assert len({record.record_id for record in records}) == 300
+    assert all(record.final and record.below_resolution for record in records)
+    total = sum(record.machine_energy_j or 0.0 for record in records)
+    assert total == pytest.approx(300 * 0.004 * (50.0 + 32 * 0.3), rel=0.02)
