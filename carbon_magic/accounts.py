@@ -212,15 +212,14 @@ class Accounts:
     def _witnesses(self, start_s: float, end_s: float) -> list[Witness]:
         """The sensors that saw a window, or a part of it."""
         assert self._sampler is not None
-        working = self._sampler.working()
-        domains = {channel.sensor.domain for channel in working}
+        domains = {channel.sensor.domain for channel in self._sampler.working()}
         found = []
         for channel in self._sampler.channels:
             if channel.first_s is None or channel.last_s is None or channel.first_s >= end_s:
                 continue
-            if channel.last_s <= start_s and channel not in working:
+            if channel.last_s <= start_s and not channel.working:
                 continue  # lost before the window began
-            lost = channel not in working and channel.sensor.domain not in domains
+            lost = not channel.working and channel.sensor.domain not in domains
             missing_s = max(0.0, end_s - channel.last_s) if lost else 0.0
             found.append(Witness(channel.sensor, self._idle_w[channel.sensor.name], missing_s))
         return found

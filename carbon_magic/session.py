@@ -22,14 +22,10 @@ from carbon_magic.config import CarbonMagic
 from carbon_magic.describe import Facts, estimate_of
 from carbon_magic.grid.intensity import place
 from carbon_magic.ledger.record import CellRecord, safe_cell_id
+from carbon_magic.meter import Meter
 from carbon_magic.options import CellOptions, options_of
-from carbon_magic.power.allotment import ScopeOption, allotment
-from carbon_magic.power.discover import Candidate, discover, discover_gpus, fallback_cpu
-from carbon_magic.power.machine import Machine
-from carbon_magic.power.neighbours import Neighbours
+from carbon_magic.power.allotment import ScopeOption
 from carbon_magic.power.sampler import Pace, Sampler
-from carbon_magic.power.share import Part
-from carbon_magic.power.usage import usage_of
 from carbon_magic.snapshot import Place, Snapshot
 from carbon_magic.windows import Threads, Window, status_of
 
@@ -40,8 +36,6 @@ LINGER_S = 2.0
 """After the last cell the sampler keeps its pace this long: the next cell often comes at once."""
 ANSWER_S = 0.05
 """Whoever asks for a figure waits at most this long for an extra reading."""
-COUNT_AGAIN_S = 10.0
-"""How often the other kernels of the machine are counted."""
 
 _current: Session | None = None
 
@@ -51,8 +45,7 @@ class Session:
 
     Args:
         config: the settings, which may change at any time.
-        environ: the process's environment. `CARBON_MAGIC_ROOT` and `CARBON_MAGIC_NVML` put a made-up machine's file
-            tree and NVML library in the place of the real ones.
+        environ: the process's environment.
 
     Raises:
         UnknownRegion: `CARBON_MAGIC_REGION` names no region.
@@ -61,20 +54,15 @@ class Session:
     def __init__(self, config: CarbonMagic, environ: Mapping[str, str] | None = None) -> None:
         self.config = config
         self.environ = os.environ if environ is None else environ
-        self.root = Path(self.environ.get("CARBON_MAGIC_ROOT") or "/")
-        self.machine = Machine.of(self.root)
         self.tracking = False
         self.trouble: str | None = None
         """The last error that was kept from the notebook."""
         self._pid = os.getpid()
         self._threads = Threads()
-        self._sampler: Sampler | None = None
+        self._meter = Meter(self.environ, _scope(config))
         self._last_close_s = float("-inf")
         self._said_region: str | None = None
-        self._allotment = allotment(self.machine, self.environ, _scope(config))
-        self._neighbours: Neighbours | None = None
-        self._counted = (float("-inf"), 1)
-        self._accounts = Accounts(self._facts(), self._place(), self._part)
+        self._accounts = Accounts(self._facts(), self._place(), self._meter.part)
         self._feed = None
         if sink := self.environ.get("CARBON_MAGIC_RUN_SINK"):
             from carbon_magic.run.feed import Feed
@@ -95,7 +83,7 @@ class Session:
         """Track no more cells, but those that begin with `%%carbon`. The one that runs is finished first."""
         self.tracking = False
         self._accounts.tracking = False
-        if self._sampler is not None and not self._accounts.busy:
+        if self._meter.sampler is not None and not self._accounts.busy:
             self._stop_sampler()
 
     def close(self) -> None:
@@ -147,7 +135,7 @@ class Session:
             execution_count=count,
             cell_id=safe_cell_id(cell_id),
             options=options,
-            place=self._place(options.region, "cell") if options and options.region else None,
+            place=self._place(options.region, "cell") if options and options.region else self.place,
             inner=inner,
         )
         window.opened_s = self._ensure_sampler().border()
@@ -155,7 +143,7 @@ class Session:
         return window
 
     def _close(self, window: Window, result: Any) -> None:
-        sampler = self._sampler
+        sampler = self._meter.sampler
         window.closed_s = sampler.border() if sampler is not None else time.monotonic()
         window.status = status_of(result)
         if getattr(result, "execution_count", None) is not None:
@@ -171,8 +159,8 @@ class Session:
 
     def result(self, window: Window) -> CellRecord:
         """A cell's record: final where an extra reading came in time, else by its power and duration."""
-        if window.record is None and self._sampler is not None:
-            self._sampler.poke(ANSWER_S)
+        if window.record is None and self._meter.sampler is not None:
+            self._meter.sampler.poke(ANSWER_S)
         if window.record is not None:
             return window.record
         duration_s = max(0.0, (window.closed_s or time.monotonic()) - window.opened_s)
@@ -180,59 +168,48 @@ class Session:
 
     def snapshot(self) -> Snapshot:
         """The session as it is now, with an extra reading where it comes in time."""
-        if self._sampler is not None:
-            self._sampler.poke(ANSWER_S)
+        if self._meter.sampler is not None:
+            self._meter.sampler.poke(ANSWER_S)
         return self._accounts.snapshot
 
     def settle(self, timeout_s: float) -> bool:
         """Wait until every cell that has ended is final. False where the time was too short."""
         deadline_s = time.monotonic() + timeout_s
-        while self._accounts.pending and self._sampler is not None:
+        while self._accounts.pending and self._meter.sampler is not None:
             left_s = deadline_s - time.monotonic()
             if left_s <= 0.0:
                 return False
-            self._sampler.poke(left_s)
+            self._meter.sampler.poke(left_s)
             if self._accounts.pending:
                 time.sleep(min(0.05, max(0.0, deadline_s - time.monotonic())))
         return True
 
     def findings(self) -> Findings:
-        """What the doctor reports. Where nothing is tracked, the sensors are looked for now."""
+        """What the doctor reports."""
         from carbon_magic.views.doctor import Findings
 
-        sampler = self._sampler
+        sampler, neighbours, given = self._meter.sampler, self._meter.neighbours, self._meter.allotment
+        problems, idle_w = [], {}
         if sampler is not None:
             sampler.poke(ANSWER_S)
-            candidates, channels, problems = sampler.candidates, sampler.channels, sampler.problems()
-        else:
-            candidates, channels, problems = self._looked_for(), [], []
-        if self.trouble:
-            problems = [*problems, self.trouble]
-        if self._neighbours is not None and self._neighbours.problem:
-            problems = [*problems, self._neighbours.problem]
+            problems = sampler.problems()
+            idle_w = {c.sensor.name: (c.baseline.power_w().best, c.baseline.seen) for c in sampler.channels}
+        problems += [trouble for trouble in (self.trouble, neighbours and neighbours.problem) if trouble]
         return Findings(
-            candidates=candidates,
-            idle_w={
-                channel.sensor.name: (channel.baseline.power_w().best, channel.baseline.seen) for channel in channels
-            },
+            candidates=self._meter.candidates(),
+            idle_w=idle_w,
             tracking=self.tracking,
-            scope=self._allotment.scope,
-            scope_reason=self._allotment.reason,
+            scope=given.scope,
+            scope_reason=given.reason,
             place=self.place,
             problems=problems,
             versions=f"carbon-magic {__version__}, Python {platform.python_version()}, {platform.system()}",
         )
 
-    def _looked_for(self) -> list[Candidate]:
-        found = [*discover(self.machine, lambda: 0.0), *self._find_gpus()]
-        for candidate in found:
-            if candidate.sensor is not None:
-                candidate.sensor.close()
-        return found
-
     @property
     def sampler(self) -> Sampler | None:
-        return self._sampler
+        """The sampler, while there is one."""
+        return self._meter.sampler
 
     @property
     def place(self) -> Place:
@@ -253,72 +230,37 @@ class Session:
         """IPython swallows a KeyboardInterrupt in an event's callback: raise it again once that has returned."""
         import _thread
 
-        if self._sampler is not None:
-            self._sampler.call_soon(_thread.interrupt_main)
+        if self._meter.sampler is not None:
+            self._meter.sampler.call_soon(_thread.interrupt_main)
         else:
             threading.Timer(0.01, _thread.interrupt_main).start()
 
     # The parts
 
     def _ensure_sampler(self) -> Sampler:
-        sampler = self._sampler
+        sampler = self._meter.sampler
         if sampler is not None and not sampler.stopping:
             return sampler
         self._stop_sampler()
-        self._neighbours = Neighbours(self._allotment.reason if self._allotment.scope == "quota" else "machine")
-        self._counted = (float("-inf"), 1)
-        usage = usage_of(self.root)
-        sampler = Sampler(
-            usage,
-            discover(self.machine, lambda: usage.busy_s),
-            cpus=self.machine.logical_cpus,
-            on_tick=self._ticked,
-            is_busy=self._is_busy,
-            find_gpus=self._find_gpus,
-            replace_cpu=lambda: fallback_cpu(self.machine, lambda: usage.busy_s),
-            pace=Pace(self.config.interval_s, self.config.rest_interval_s),
-        )
-        self._accounts.begin(sampler)
-        self._sampler = sampler
-        sampler.start()
-        return sampler
+        pace = Pace(self.config.interval_s, self.config.rest_interval_s)
+        return self._meter.start(pace, self._ticked, self._is_busy, self._accounts.begin)
 
     def _stop_sampler(self) -> None:
-        sampler, self._sampler = self._sampler, None
-        if sampler is not None:
-            sampler.stop()
+        measured = self._meter.sampler is not None
+        self._meter.stop()
+        if measured:
             self._accounts.end()
-        if self._neighbours is not None:
-            self._neighbours.leave()
-            self._neighbours = None
 
     def _ticked(self, now_s: float) -> None:
         """After each tick, in the sampler's thread."""
         self._accounts.on_tick(now_s)
         if self._feed is not None:
             self._feed.now(self._accounts)
-        if not self.tracking and not self._accounts.busy and self._sampler is not None:
-            self._sampler.finish()
+        if not self.tracking and not self._accounts.busy and self._meter.sampler is not None:
+            self._meter.sampler.finish()
 
     def _is_busy(self) -> bool:
         return self._accounts.busy or time.monotonic() - self._last_close_s < LINGER_S
-
-    def _find_gpus(self) -> list[Candidate]:
-        library = self.environ.get("CARBON_MAGIC_NVML")
-        return discover_gpus(Path(library) if library else None, self.root)
-
-    def _part(self) -> Part:
-        counted_s, kernels = self._counted
-        now_s = time.monotonic()
-        if self._neighbours is not None and now_s - counted_s > COUNT_AGAIN_S:
-            kernels = self._neighbours.count()
-            self._counted = (now_s, kernels)
-        given = self._allotment
-        if given.scope == "shared":
-            return Part(None, None, None, self.machine.logical_cpus)
-        cpu = None if given.cpu_part is None else given.cpu_part / kernels
-        memory = cpu if given.memory_part is None else given.memory_part / kernels
-        return Part(cpu, memory, 1.0 / kernels, self.machine.logical_cpus)
 
     def _place(self, said: str | None = None, source: str = "unknown") -> Place:
         """The grid by what was said: here, by magic, by config, by the environment; else unknown."""
@@ -340,10 +282,10 @@ class Session:
             project=self.config.project or _project(),
             notebook=self.environ.get("CARBON_MAGIC_NOTEBOOK") or self.environ.get("JPY_SESSION_NAME") or None,
             version=__version__,
-            form=self.machine.form,
-            scope=self._allotment.scope,
-            scope_reason=self._allotment.reason,
-            part=self._allotment.cpu_part,
+            form=self._meter.machine.form,
+            scope=self._meter.allotment.scope,
+            scope_reason=self._meter.allotment.reason,
+            part=self._meter.allotment.cpu_part,
         )
 
     def _configured(self, change: Any) -> None:
@@ -352,10 +294,10 @@ class Session:
             if change.name == "region":
                 self._said_region = None
             self._accounts.place = self._place()
-        elif change.name in ("interval_s", "rest_interval_s") and self._sampler is not None:
-            self._sampler.pace = Pace(self.config.interval_s, self.config.rest_interval_s)
+        elif change.name in ("interval_s", "rest_interval_s") and self._meter.sampler is not None:
+            self._meter.sampler.pace = Pace(self.config.interval_s, self.config.rest_interval_s)
         elif change.name in ("scope", "project"):
-            self._allotment = allotment(self.machine, self.environ, _scope(self.config))
+            self._meter.set_scope(_scope(self.config))
             self._accounts.facts = self._facts_again()
 
     def _facts_again(self) -> Facts:

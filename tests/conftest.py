@@ -33,7 +33,7 @@ def own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("JUPYTER_RUNTIME_DIR", str(home / "jupyter-runtime"))
         patch.setenv("JUPYTER_PATH", str(home / "jupyter-path"))
         patch.setenv("JUPYTER_PLATFORM_DIRS", "1")
-        patch.setenv("MPLBACKEND", "agg")
+        patch.delenv("MPLBACKEND", raising=False)
         for name, python in environment_pythons().items():
             write_kernel_spec(home / "jupyter-path", f"cm-{name}", [str(python), "-m", "ipykernel_launcher"])
         yield home

@@ -18,26 +18,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from carbon_magic.power.channel import SUSPEND_S, Channel
 from carbon_magic.power.discover import Candidate
-from carbon_magic.power.idle import SHORTEST_S, IdleBaseline
-from carbon_magic.power.sensor import GpuSensor, Sensor, SensorError
+from carbon_magic.power.sensor import Sensor, SensorError
 from carbon_magic.power.timeline import Timeline
 from carbon_magic.power.usage import Usage
 
-SUSPEND_S = 1.0
-"""CLOCK_BOOTTIME may run ahead of CLOCK_MONOTONIC by this much in one step before it counts as a suspend."""
 LATE_TICKS = 3
 """A tick later than so many intervals is marked as a gap for the chart."""
-RETRY_S = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0)
-"""Pauses before a sensor that failed is tried again."""
 REPLACE_AFTER = 3
 """After so many failures in a row a CPU counter is replaced by the model."""
 SHAPE_S = 0.25
 """A GPU's power is sampled this often while a cell runs."""
 HAND_BACK_S = 0.01
 """A call that was asked for waits this long, so that whoever asked has left the code that asked."""
-EXTRA_GAP_S = 0.25
-"""An extra reading asked for by a cell comes no sooner than this after the last one of a slow sensor."""
 
 
 class Border(NamedTuple):
@@ -47,29 +41,6 @@ class Border(NamedTuple):
     asleep_s: float
     own_s: float
     raws: tuple[tuple[Sensor, float], ...]
-
-
-@dataclass(slots=True)
-class Channel:
-    """A sensor in use and how it fares."""
-
-    candidate: Candidate
-    sensor: Sensor
-    baseline: IdleBaseline
-    failures: int = 0
-    retry_at_s: float = 0.0
-    replaced: bool = False
-    error: str | None = None
-    first_s: float | None = None
-    last_s: float | None = None
-    last_j: float = 0.0
-    asleep_s: float = 0.0
-    power_w: float | None = None
-    """Mean power over the last step of half a second or more."""
-    utilization: float | None = None
-    use_is_sure: bool = True
-    observed: tuple[float, float, float] | None = None
-    """(time, joules, busy seconds) of the last look of the idle baseline."""
 
 
 @dataclass(slots=True)
@@ -210,7 +181,7 @@ class Sampler:
 
     def working(self) -> list[Channel]:
         """The sensors that are read at present."""
-        return [channel for channel in self.channels if not channel.failures and not channel.replaced]
+        return [channel for channel in self.channels if channel.working]
 
     def problems(self) -> list[str]:
         """What does not work at present, in words."""
@@ -249,7 +220,7 @@ class Sampler:
     def _interval_s(self, busy: bool) -> float:
         if not busy:
             return self.pace.rest_s
-        has_gpu = any(channel.sensor.domain == "gpu" and not channel.failures for channel in self.channels)
+        has_gpu = any(channel.sensor.domain == "gpu" for channel in self.working())
         return min(SHAPE_S, self.pace.busy_s) if has_gpu else self.pace.busy_s
 
     def _due(self) -> bool:
@@ -273,13 +244,13 @@ class Sampler:
 
     def sample_gpus(self) -> None:
         """Between two ticks: a GPU's present power, for the shape of the second."""
-        for channel in self.channels:
-            if channel.sensor.domain != "gpu" or channel.failures:
+        for channel in self.working():
+            if channel.sensor.domain != "gpu":
                 continue
             if channel.sensor.fill == "power":
-                self._sample_power(channel)
-            elif (raw := self._peek(channel)) is not None:
-                self._advance(channel, self._clock(), self._suspend_clock(), raw)
+                channel.sample_power()
+            elif (raw := channel.peek()) is not None:
+                channel.advance(self._clock(), self._suspend_clock(), raw)
 
     def tick(self, *, extra: bool = False) -> None:
         """One pass: usage, sensors, what the cells' threads left, listeners. `extra` reads slow sensors sooner."""
@@ -290,27 +261,30 @@ class Sampler:
             self.problem = f"{type(error).__name__}: {error}"
 
     def _tick(self, extra: bool) -> None:
-        now_s = self._clock()
-        asleep_s = self._suspend_clock()
+        now_s, asleep_s = self._clock(), self._suspend_clock()
         own_s, busy_s = self._usage.tick()
-        readings = []
-        for channel in list(self.channels):
-            if channel.sensor.cheap and self._may_read(channel, now_s) and (raw := self._peek(channel)) is not None:
-                readings.append((now_s, asleep_s, channel, raw))
+        due = [channel for channel in self.channels if channel.due(now_s, extra=extra)]
+        readings = [
+            (now_s, asleep_s, channel, raw)
+            for channel in due
+            if channel.sensor.cheap and (raw := channel.peek()) is not None
+        ]
         readings += self._take_borders(now_s)
         readings.sort(key=lambda reading: reading[0])
         for at_s, asleep_then_s, channel, raw in readings:
-            self._advance(channel, at_s, asleep_then_s, raw)
+            channel.advance(at_s, asleep_then_s, raw)
         self.timeline.own.append(now_s, own_s)
         for border in self._late_borders:
             self.timeline.own.append(border.time_s, border.own_s)
-        for channel in list(self.channels):
-            self._read_slow(channel, now_s, asleep_s, extra)
+        for channel in due:
+            if not channel.sensor.cheap:
+                channel.read_slow(now_s, asleep_s, self._usage.pids)
+        self._replace_lost_cpu()
         self._note_gap(now_s, asleep_s)
         self.timeline.ticks.append(now_s, own_s, busy_s)
         self._last_tick_s = now_s
         for channel in self.channels:
-            self._observe(channel, busy_s)
+            channel.observe(busy_s, self._cpus)
         self._on_tick(now_s)
 
     def _take_borders(self, now_s: float) -> list[tuple[float, float, Channel, float]]:
@@ -334,98 +308,17 @@ class Sampler:
             ]
         return readings
 
-    def _read_slow(self, channel: Channel, now_s: float, asleep_s: float, extra: bool) -> None:
-        sensor = channel.sensor
-        if sensor.cheap or not self._may_read(channel, now_s):
+    def _replace_lost_cpu(self) -> None:
+        """Open the model where a CPU counter has failed for good."""
+        lost = any(c.failures >= REPLACE_AFTER and c.sensor.domain == "cpu" for c in self.channels)
+        if not lost or self._replace_cpu is None:
             return
-        since_s = now_s - channel.last_s if channel.last_s is not None else float("inf")
-        if sensor.fill != "cpu" and since_s < (min(EXTRA_GAP_S, sensor.period_s) if extra else 0.95 * sensor.period_s):
-            return
-        if sensor.fill == "power":
-            self._sample_power(channel)
-        raw = self._peek(channel)
-        if raw is None:
-            return
-        # A model is fed with what was read at the tick itself; a device answers later, and that time counts.
-        at_s = now_s if sensor.fill == "cpu" else self._clock()
-        self._advance(channel, at_s, asleep_s, raw)
-        if isinstance(sensor, GpuSensor):
-            self._ask_use(channel, sensor, at_s)
-
-    def _may_read(self, channel: Channel, now_s: float) -> bool:
-        return not channel.failures or (not channel.replaced and now_s >= channel.retry_at_s)
-
-    def _peek(self, channel: Channel) -> float | None:
-        try:
-            raw = channel.sensor.peek()
-        except SensorError as error:
-            self._failed(channel, error)
-            return None
-        channel.failures, channel.error = 0, None
-        return raw
-
-    def _failed(self, channel: Channel, error: SensorError) -> None:
-        channel.error = str(error)
-        channel.retry_at_s = self._clock() + RETRY_S[min(channel.failures, len(RETRY_S) - 1)]
-        channel.failures += 1
-        if channel.failures >= REPLACE_AFTER and channel.sensor.domain == "cpu" and self._replace_cpu is not None:
-            replace, self._replace_cpu = self._replace_cpu, None
-            model = replace()
-            covered = ("cpu", "dram") if model.figures.get("memory_included") else ("cpu",)
-            for other in self.channels:
-                other.replaced = other.replaced or other.sensor.domain in covered
-            self._add(model)
-
-    def _advance(self, channel: Channel, at_s: float, asleep_s: float, raw: float) -> None:
-        if channel.last_s is not None and at_s <= channel.last_s:
-            return
-        if channel.last_s is not None and asleep_s - channel.asleep_s > SUSPEND_S:
-            channel.sensor.skip(at_s, raw)
-        channel.asleep_s = asleep_s
-        reading = channel.sensor.advance(at_s, raw)
-        self.timeline.add_reading(channel.sensor.name, reading)
-        channel.last_s, channel.last_j = at_s, reading.energy_j
-        if channel.first_s is None:
-            channel.first_s = at_s
-
-    def _sample_power(self, channel: Channel) -> None:
-        sensor = channel.sensor
-        if not isinstance(sensor, GpuSensor):
-            return
-        try:
-            power_w = sensor.power_w()
-        except SensorError as error:
-            channel.error = str(error)  # the counter's own reading decides whether the GPU is lost
-            return
-        if power_w is not None:
-            self.timeline.add_power(sensor.name, self._clock(), power_w)
-
-    def _ask_use(self, channel: Channel, sensor: GpuSensor, at_s: float) -> None:
-        try:
-            use = sensor.use(self._usage.pids)
-        except SensorError as error:
-            channel.error = str(error)
-            return
-        channel.utilization = use.utilization
-        channel.use_is_sure = use.sure
-        self.timeline.add_use(sensor.name, at_s, use)
-
-    def _observe(self, channel: Channel, busy_s: float) -> None:
-        """Feed the idle baseline with the step since the last look."""
-        if channel.last_s is None:
-            return
-        if channel.observed is not None:
-            then_s, then_j, then_busy_s = channel.observed
-            step_s = channel.last_s - then_s
-            if step_s < SHORTEST_S:
-                return
-            channel.power_w = (channel.last_j - then_j) / step_s
-            if channel.sensor.domain == "gpu":
-                busy = 1.0 if channel.utilization is None else channel.utilization
-            else:
-                busy = (busy_s - then_busy_s) / (self._cpus * step_s)
-            channel.baseline.observe(channel.power_w, busy, step_s)
-        channel.observed = (channel.last_s, channel.last_j, busy_s)
+        replace, self._replace_cpu = self._replace_cpu, None
+        model = replace()
+        covered = ("cpu", "dram") if model.figures.get("memory_included") else ("cpu",)
+        for channel in self.channels:
+            channel.replaced = channel.replaced or channel.sensor.domain in covered
+        self._add(model)
 
     def _note_gap(self, now_s: float, asleep_s: float) -> None:
         previous_s = self._last_tick_s
@@ -438,12 +331,9 @@ class Sampler:
 
     def _add(self, candidate: Candidate) -> None:
         self.candidates.append(candidate)
-        sensor = candidate.sensor
-        if sensor is None:
-            return
-        self.timeline.add_sensor(sensor)
-        self.channels.append(Channel(candidate, sensor, IdleBaseline(sensor)))
-        self._cheap = tuple(channel.sensor for channel in self.channels if channel.sensor.cheap)
+        if candidate.sensor is not None:
+            self.channels.append(Channel(candidate, candidate.sensor, self.timeline, self._clock))
+            self._cheap = tuple(channel.sensor for channel in self.channels if channel.sensor.cheap)
 
     def _close(self) -> None:
         self._cheap = ()

@@ -162,7 +162,7 @@ def _record_row(record: CellRecord) -> Row:
     figure = energy_fact(energy_j, record.below_resolution)
     emissions = emissions_fact(record_emissions(record), record.region_source != "unknown", record.below_resolution)
     return Row(
-        prompt=f"[{record.execution_count}]" if record.execution_count is not None else "",
+        prompt=f"[{clean(record.execution_count, 8)}]" if record.execution_count is not None else "",
         label=clean(record.label, _LABEL_AT_MOST) if record.label else "",
         energy="unknown" if energy_j is None else figure.figure,
         bounds=figure.bounds,

@@ -120,7 +120,7 @@ def place_sentence(
         return f"Region unknown{grids} (5th to 95th percentile of countries). Say where you are: {SET_REGION}"
     said = [clean(name, 60)]
     if intensity_g_per_kwh is not None:
-        credit = ", ".join(part for part in (clean(by, 40), str(year) if year is not None else "") if part)
+        credit = ", ".join(part for part in (clean(by, 40), clean(year, 10) if year is not None else "") if part)
         said.append(written.intensity(intensity_g_per_kwh.best) + (f" ({credit})" if credit else ""))
     if pue is not None and pue != 1.0:
         said.append(f"PUE{written.NBSP}{pue:.2f}")

@@ -8,8 +8,8 @@ comes on top, in `escape`, never instead.
 from __future__ import annotations
 
 import html
-import math
 import re
+import sys
 import unicodedata
 from collections.abc import Iterable
 
@@ -176,6 +176,6 @@ def interval(low: object, best: object, high: object) -> Interval | None:
 
 def number(value: object) -> float | None:
     """A finite number of 0 or more, or None."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0.0 <= value < math.inf:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= sys.float_info.max:
         return None
     return float(value)

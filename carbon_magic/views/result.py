@@ -6,8 +6,10 @@ grid and how it was found; one equivalent.
 
 from __future__ import annotations
 
+from typing import get_args
+
 from carbon_magic import written
-from carbon_magic.grid.regions import UnknownRegion, region
+from carbon_magic.grid.regions import by_id
 from carbon_magic.ledger.record import CellRecord
 from carbon_magic.power.sensor import Domain, Provenance
 from carbon_magic.quantity import Interval
@@ -65,7 +67,7 @@ def record_label(record: CellRecord) -> str:
     """The cell's label, else its number, else nothing."""
     if record.label and clean(record.label):
         return clean(record.label)
-    return f"[{record.execution_count}]" if record.execution_count is not None else ""
+    return f"[{clean(record.execution_count, 8)}]" if record.execution_count is not None else ""
 
 
 def record_energy(record: CellRecord) -> Interval | None:
@@ -111,8 +113,9 @@ def record_parts(record: CellRecord) -> list[Part]:
         ("dram", number(record.dram_energy_j), record.dram_provenance),
     )
     return largest_first(
-        Part(domain, energy_j, provenance, origin(domain, provenance, record.sensors))
+        Part(domain, energy_j, known, origin(domain, known, record.sensors))
         for domain, energy_j, provenance in told
+        for known in [provenance if provenance in get_args(Provenance) else None]
         if energy_j is not None
     )
 
@@ -120,8 +123,8 @@ def record_parts(record: CellRecord) -> list[Part]:
 def region_name(region_id: str) -> str:
     """A region's name for people; of one that this edition of the table does not have, the id."""
     try:
-        return region(region_id).title
-    except UnknownRegion:
+        return by_id(str(region_id)).title
+    except KeyError:
         return region_id
 
 

@@ -1,0 +1,106 @@
+"""The measuring of one process: its machine, the sampler while there is one, and its part of the machine.
+
+Nothing here knows of cells or of IPython. A made-up machine takes the place of the real one where the environment says
+so: `CARBON_MAGIC_ROOT` is the root of its `/proc` and `/sys`, `CARBON_MAGIC_NVML` its NVML library.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from carbon_magic.power.allotment import Allotment, ScopeOption, allotment
+from carbon_magic.power.discover import Candidate, discover, discover_gpus, fallback_cpu
+from carbon_magic.power.machine import Machine
+from carbon_magic.power.neighbours import Neighbours
+from carbon_magic.power.sampler import Pace, Sampler
+from carbon_magic.power.share import Part
+from carbon_magic.power.usage import usage_of
+
+COUNT_AGAIN_S = 10.0
+"""How often the other kernels of the machine are counted."""
+
+
+class Meter:
+    """Starts and stops the sampler of this process."""
+
+    def __init__(self, environ: Mapping[str, str], scope: ScopeOption) -> None:
+        self._environ = environ
+        self._root = Path(environ.get("CARBON_MAGIC_ROOT") or "/")
+        self.machine = Machine.of(self._root)
+        self.allotment: Allotment = allotment(self.machine, environ, scope)
+        self.sampler: Sampler | None = None
+        self.neighbours: Neighbours | None = None
+        self._counted = (float("-inf"), 1)
+
+    def set_scope(self, scope: ScopeOption) -> None:
+        """Look again at what part of the machine is this work's.
+
+        Raises:
+            ValueError: there is no such scope.
+        """
+        self.allotment = allotment(self.machine, self._environ, scope)
+
+    def start(
+        self,
+        pace: Pace,
+        on_tick: Callable[[float], None],
+        is_busy: Callable[[], bool],
+        ready: Callable[[Sampler], None],
+    ) -> Sampler:
+        """Open the sensors and begin to read them; `ready` gets the sampler before its first reading."""
+        self.neighbours = Neighbours(self.allotment.reason if self.allotment.scope == "quota" else "machine")
+        self._counted = (float("-inf"), 1)
+        usage = usage_of(self._root)
+        sampler = Sampler(
+            usage,
+            discover(self.machine, lambda: usage.busy_s),
+            cpus=self.machine.logical_cpus,
+            on_tick=on_tick,
+            is_busy=is_busy,
+            find_gpus=self._find_gpus,
+            replace_cpu=lambda: fallback_cpu(self.machine, lambda: usage.busy_s),
+            pace=pace,
+        )
+        self.sampler = sampler
+        ready(sampler)
+        sampler.start()
+        return sampler
+
+    def stop(self) -> None:
+        """Take a last reading, end the thread, close every sensor. Without a sampler it does nothing."""
+        sampler, self.sampler = self.sampler, None
+        if sampler is not None:
+            sampler.stop()
+        if self.neighbours is not None:
+            self.neighbours.leave()
+            self.neighbours = None
+
+    def part(self) -> Part:
+        """The part of the machine that is this process's at rest: what is allotted, divided among the live kernels."""
+        given = self.allotment
+        if given.scope == "shared":
+            return Part(None, None, None, self.machine.logical_cpus)
+        counted_s, kernels = self._counted
+        now_s = time.monotonic()
+        if self.neighbours is not None and now_s - counted_s > COUNT_AGAIN_S:
+            kernels = self.neighbours.count()
+            self._counted = (now_s, kernels)
+        cpu = None if given.cpu_part is None else given.cpu_part / kernels
+        memory = cpu if given.memory_part is None else given.memory_part / kernels
+        return Part(cpu, memory, 1.0 / kernels, self.machine.logical_cpus)
+
+    def candidates(self) -> list[Candidate]:
+        """The sensors that were found, used or not. Where nothing is measured, they are looked for now."""
+        if self.sampler is not None:
+            return list(self.sampler.candidates)
+        found = [*discover(self.machine, lambda: 0.0), *self._find_gpus()]
+        for candidate in found:
+            if candidate.sensor is not None:
+                candidate.sensor.close()
+        return found
+
+    def _find_gpus(self) -> list[Candidate]:
+        library = self._environ.get("CARBON_MAGIC_NVML")
+        return discover_gpus(Path(library) if library else None, self._root)
