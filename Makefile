@@ -20,7 +20,7 @@ help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' Makefile
 
 lab: $(VENV)/.lab-ready ## open JupyterLab on the quickstart notebook (LAB_ARGS="--no-browser --port 8899")
-	$(VENV)/bin/python -m jupyterlab $(ALLOW_ROOT) $(LAB_ARGS) binder/quickstart.ipynb
+	$(VENV)/bin/python -m jupyterlab $(ALLOW_ROOT) --LabApp.default_url=/lab/tree/binder/quickstart.ipynb $(LAB_ARGS)
 
 test: $(VENV)/.dev-ready $(COLAB)/.ready lint unit-colab ## all checks and tests, kernels also with Colab's pins
 	CARBON_MAGIC_TEST_PYTHONS="$(CURDIR)/$(VENV)/bin/python:$(CURDIR)/$(COLAB)/bin/python" \
@@ -69,5 +69,5 @@ $(COLAB)/.ready: pyproject.toml tests/colab/requirements.txt .ci/prepare
 
 $(BENCH)/.ready: pyproject.toml .ci/prepare
 	$(call new_environment,$(BENCH))
-	$(BENCH)/bin/python $(PIP_INSTALL) $(CODECARBON) -e '.[lab,quickstart]'
+	$(BENCH)/bin/python $(PIP_INSTALL) $(CODECARBON) ipykernel -e '.[quickstart]'
 	@touch $@

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Any
 
 from traitlets import Bool, Enum, Float, TraitError, Unicode, validate
@@ -63,6 +62,8 @@ class CarbonMagic(Configurable):
         """traitlets only warns of a setting that does not exist, and later."""
         for name in cfg.get("CarbonMagic", {}):
             if name not in self.trait_names(config=True):
+                from difflib import get_close_matches
+
                 near = get_close_matches(name, self.trait_names(config=True), n=2, cutoff=0.4)
                 known = ", ".join(near or sorted(self.trait_names(config=True)))
                 raise TraitError(f"CarbonMagic has no setting {name!r}. Nearest: {known}")

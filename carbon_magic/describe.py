@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from carbon_magic.grid.intensity import emissions
 from carbon_magic.ledger.record import CellRecord
@@ -23,8 +23,7 @@ from carbon_magic.totals import Totals
 from carbon_magic.windows import Window
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What stays the same over a session and stands in each of its records."""
 
     session_id: str
@@ -122,8 +121,7 @@ def estimate_of(snapshot: Snapshot, duration_s: float) -> Measurement:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
+class Running(NamedTuple):
     """A cell that has not ended, and what it has cost up to the last tick."""
 
     window: Window

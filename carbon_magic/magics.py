@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
-from difflib import get_close_matches
 from typing import Any, Literal
 
 from IPython.core.error import UsageError
@@ -220,6 +219,8 @@ def _no_more(command: str, words: list[str]) -> None:
 
 
 def _unknown(what: str, word: str, known: tuple[str, ...]) -> str:
+    from difflib import get_close_matches
+
     near = get_close_matches(word, known, n=2, cutoff=0.4)
     return f"{what} {word!r}. Nearest: {', '.join(near or known)}"
 

@@ -13,8 +13,7 @@ import argparse
 import re
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 MAGIC = "%%carbon"
 
@@ -22,8 +21,7 @@ _PROMPT = re.compile(r"^\s*(?:>>>|In \[\d+\]:) ?")
 """Pasted prompts, which IPython takes off a cell before it runs it."""
 
 
-@dataclass(frozen=True, slots=True)
-class CellOptions:
+class CellOptions(NamedTuple):
     """The options of one `%%carbon` line."""
 
     label: str | None = None

@@ -302,10 +302,8 @@ class Session:
 
     def _facts_again(self) -> Facts:
         """The facts after a change of settings, of the same session."""
-        from dataclasses import replace
-
         now = self._accounts.facts
-        return replace(self._facts(), session_id=now.session_id, started_at=now.started_at)
+        return self._facts()._replace(session_id=now.session_id, started_at=now.started_at)
 
 
 def _scope(config: CarbonMagic) -> ScopeOption:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from carbon_magic.grid.regions import DATA_VERSION, SOURCES, WORLD, Region, all_regions, by_id, region
+from carbon_magic.grid.regions import DATA_VERSION, SOURCES, WORLD, Region, by_id, intensities_of_countries, region
 from carbon_magic.quantity import Interval
 from carbon_magic.snapshot import Place
 
@@ -65,7 +65,7 @@ def _published_range(row: Region) -> tuple[float, float, float]:
 
 def _world() -> Interval:
     """The world's mean, and the 5th and 95th percentile of countries: nobody computes in the mean of the world."""
-    values = sorted(row.lifecycle_g_per_kwh for row in all_regions() if row.kind == "country")
+    values = intensities_of_countries()
     return Interval(_percentile(values, 0.05), by_id(WORLD).lifecycle_g_per_kwh, _percentile(values, 0.95))
 
 

@@ -171,8 +171,15 @@ def region(asked: str) -> Region:
     if len(candidates) == 1:
         return by_id(candidates[0])
     if candidates:
-        raise UnknownRegion(f'"{asked.strip()}" is more than one region: {_listed(candidates)}.')
+        raise UnknownRegion(f'"{_shown(asked.strip())}" is more than one region: {_listed(candidates)}.')
     raise UnknownRegion(_none_such(asked.strip()))
+
+
+def intensities_of_countries() -> list[float]:
+    """Lifecycle intensity of every country in g CO2e/kWh, lowest first."""
+    table = _table()
+    kind, lifecycle = table.columns.index("kind"), table.columns.index("lifecycle_g_per_kwh")
+    return sorted(float(row[lifecycle]) for row in table.rows.values() if row[kind] == "country")
 
 
 def all_regions() -> tuple[Region, ...]:
@@ -214,6 +221,12 @@ def _listed(ids: list[str]) -> str:
     return ", ".join(f"{found} ({_placed(by_id(found))})" for found in ids)
 
 
+def _shown(asked: str) -> str:
+    """What was asked for as a message may repeat it: short, and nothing that a terminal would obey."""
+    short = asked if len(asked) <= 40 else asked[:39] + "…"
+    return "".join(char if char.isprintable() else "?" for char in short)
+
+
 def _placed(row: Region) -> str:
     """A subdivision's name with its country's, because Georgia is both."""
     if row.kind == "subdivision" and row.parent is not None:
@@ -222,7 +235,7 @@ def _placed(row: Region) -> str:
 
 
 def _none_such(asked: str) -> str:
-    shown = asked if len(asked) <= 40 else asked[:39] + "…"
+    shown = _shown(asked)
     ids = [found.id for found in nearest(asked)]
     if not ids:
         return f'No region "{shown}". Give a country (FR), a state (US-CA) or a cloud region (aws:eu-north-1).'

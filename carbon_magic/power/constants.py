@@ -7,14 +7,12 @@ what rests on judgement says "judgement" and nothing else. Change a number here 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from carbon_magic.quantity import Interval
 
 
-@dataclass(frozen=True, slots=True)
-class Constant:
+class Constant(NamedTuple):
     """One interval with its unit and its source, in words fit for the doctor and the documentation."""
 
     value: Interval
@@ -22,8 +20,7 @@ class Constant:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(NamedTuple):
     """One plain number with its unit and its source."""
 
     value: float

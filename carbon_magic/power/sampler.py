@@ -15,7 +15,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from carbon_magic.power.channel import SUSPEND_S, Channel
@@ -43,8 +42,7 @@ class Border(NamedTuple):
     raws: tuple[tuple[Sensor, float], ...]
 
 
-@dataclass(slots=True)
-class Pace:
+class Pace(NamedTuple):
     """Seconds between two ticks: while a cell runs or somebody looks, and at rest."""
 
     busy_s: float = 1.0

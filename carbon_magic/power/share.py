@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from carbon_magic.power.sensor import Domain, Provenance, Sensor
 from carbon_magic.power.timeline import Joules, Mark
@@ -24,8 +24,7 @@ around it [judgement]."""
 WEAKER: dict[Provenance, int] = {"measured": 0, "modelled": 1, "assumed": 2}
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """What part of the machine belongs to this kernel at rest."""
 
     cpu: float | None
@@ -36,8 +35,7 @@ class Part:
     """Logical CPUs of the machine."""
 
 
-@dataclass(frozen=True, slots=True)
-class DomainEnergy:
+class DomainEnergy(NamedTuple):
     """One domain's part of a window, in joules."""
 
     own_j: Interval
@@ -46,8 +44,7 @@ class DomainEnergy:
     provenance: Provenance
 
 
-@dataclass(frozen=True, slots=True)
-class Measurement:
+class Measurement(NamedTuple):
     """What a window cost, in joules."""
 
     duration_s: float
@@ -71,8 +68,7 @@ class Measurement:
         return max(0.0, self.own_j.best - self.marginal_j)
 
 
-@dataclass(frozen=True, slots=True)
-class Witness:
+class Witness(NamedTuple):
     """A sensor that saw a window, or a part of it."""
 
     sensor: Sensor
@@ -81,8 +77,7 @@ class Witness:
     """Seconds of the window after the sensor was lost, with nothing in its place."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(NamedTuple):
     """What one sensor says of a window."""
 
     domain: Domain

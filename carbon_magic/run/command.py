@@ -7,6 +7,7 @@ what there is so far is written and shown: executed notebooks, records, tracebac
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 from pathlib import Path
 
@@ -89,7 +90,7 @@ def _in_loop(notebooks: list[Notebook], options: Options, outcomes: list[Outcome
     running = run_notebooks(notebooks, options, outcomes, watch)
     if sys.platform == "win32":
         # ZeroMQ's sockets need a loop that can wait for them; Windows' own default cannot.
-        with asyncio.SelectorEventLoop() as loop:
+        with contextlib.closing(asyncio.SelectorEventLoop()) as loop:
             return loop.run_until_complete(running)
     return asyncio.run(running)
 

@@ -264,7 +264,7 @@ def _html_row(row: Row, largest: float) -> str:
         + _cell(_html_figure(row.energy, row.bounds), right=True, css=weight)
         + _cell(_html_figure(row.emissions, row.emissions_bounds), right=True, css=weight)
         + _cell(escape(row.time), right=True, css="white-space:nowrap")
-        + _cell(_html_bar(row, largest), css=f"width:{_BAR_PX}px;vertical-align:middle")
+        + _cell(_html_bar(row, largest), css=f"width:{_BAR_PX}px;font-size:0;line-height:0;vertical-align:middle")
     )
     return f'<tr style="background:none">{cells_in_row}</tr>'
 
@@ -287,4 +287,4 @@ def _html_bar(row: Row, largest: float) -> str:
         f'{markup.twice("background-color:{}", part.domain)}"></span>'
         for part, width in markup.segment_widths(row.parts, whole=pixels, least=0.5)
     )
-    return f'<span style="white-space:nowrap;font-size:0">{"".join(spans)}</span>'
+    return f'<span style="white-space:nowrap">{"".join(spans)}</span>'

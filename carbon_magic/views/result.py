@@ -27,7 +27,7 @@ from carbon_magic.views.parts import (
     place_sentence,
     split_lines,
 )
-from carbon_magic.views.plain import TEXT_WIDTH, clean, fill, for_text, interval, number, paragraph, to_ascii
+from carbon_magic.views.plain import TEXT_WIDTH, clean, cut, fill, for_text, interval, number, paragraph, to_ascii
 from carbon_magic.views.shown import Shown
 
 
@@ -41,7 +41,7 @@ def result_text(record: CellRecord, width: int = TEXT_WIDTH, ascii_only: bool = 
     lines = fill(
         [for_text(fact.text) for fact in record_facts(record)],
         width,
-        first=f"{record_label(record) or 'This cell'}: ",
+        first=f"{cut(record_label(record) or 'This cell', width - 2)}: ",
         rest="  ",
         gap="   ",
     )

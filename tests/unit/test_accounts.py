@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -171,7 +170,7 @@ def test_reset_begins_anew_with_another_session(books: Books) -> None:
     books.run(2, 50.0)
     books.close(cell)
     books.run(1, 10.0)
-    books.accounts.reset(replace(FACTS, session_id="next"))
+    books.accounts.reset(FACTS._replace(session_id="next"))
     assert books.accounts.snapshot.session_id == "next"
     assert not books.accounts.snapshot.records
     books.run(1, 10.0)

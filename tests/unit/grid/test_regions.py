@@ -129,6 +129,12 @@ def test_what_is_like_nothing_raises_with_what_an_id_looks_like(asked: str) -> N
     assert nearest(asked) == []
 
 
+def test_a_message_repeats_nothing_that_a_terminal_obeys() -> None:
+    with pytest.raises(UnknownRegion) as caught:
+        region("\x1b[2Jatlantis\u202e")
+    assert str(caught.value).startswith('No region "?[2Jatlantis?"')
+
+
 def test_an_unknown_region_is_a_value_error() -> None:
     assert issubclass(UnknownRegion, ValueError)
 

@@ -127,6 +127,8 @@ class _Reader(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
+        if tag in ("td", "th", "div"):
+            self.words.append(" ")
 
     def handle_data(self, data: str) -> None:
         self.words.append(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -167,22 +168,23 @@ def test_mathematics_in_a_label_stays_text() -> None:
 
 
 def test_a_record_from_a_hostile_file_still_shows() -> None:
-    made = record(
-        execution_count="\x1b[2J<b>7</b>",
-        status="<script>",
-        duration_s=float("nan"),
-        cpu_energy_j=-5.0,
-        gpu_energy_j=float("inf"),
-        dram_energy_j="12",
-        region="<img src=x>" * 100,
-        region_source="\x1b[31m<u>",
-        intensity_source="<i>\x07",
-        intensity_year="<s>\x1b[2J",
-        intensity_g_per_kwh=float("nan"),
-        pue=-3.0,
-        cpu_provenance="<b>",
-        label=None,
-    )
+    broken: dict[str, Any] = {
+        "execution_count": "\x1b[2J<b>7</b>",
+        "status": "<script>",
+        "duration_s": float("nan"),
+        "cpu_energy_j": -5.0,
+        "gpu_energy_j": float("inf"),
+        "dram_energy_j": "12",
+        "region": "<img src=x>" * 100,
+        "region_source": "\x1b[31m<u>",
+        "intensity_source": "<i>\x07",
+        "intensity_year": "<s>\x1b[2J",
+        "intensity_g_per_kwh": float("nan"),
+        "pue": -3.0,
+        "cpu_provenance": "<b>",
+        "label": None,
+    }
+    made = replace(record(), **broken)
     assert "[<b>7</b>]" in check_text(result_text(made))
     read_html(result_html(made))
     assert "energy unknown" in check_text(result_text(record(energy_j_low=9e9)))
