@@ -26,6 +26,7 @@ from carbon_magic.meter import Meter
 from carbon_magic.options import CellOptions, options_of
 from carbon_magic.power.allotment import ScopeOption
 from carbon_magic.power.sampler import Pace, Sampler
+from carbon_magic.run import feed
 from carbon_magic.snapshot import Place, Snapshot
 from carbon_magic.windows import Threads, Window, status_of
 
@@ -61,13 +62,11 @@ class Session:
         self._threads = Threads()
         self._meter = Meter(self.environ, _scope(config))
         self._last_close_s = float("-inf")
-        self._said_region: str | None = None
+        order = feed.order()
+        self._said_region = order.region if order is not None else None
         self._accounts = Accounts(self._facts(), self._place(), self._meter.part)
-        self._feed = None
-        if sink := self.environ.get("CARBON_MAGIC_RUN_SINK"):
-            from carbon_magic.run.feed import Feed
-
-            self._feed = Feed(Path(sink))
+        self._feed = feed.Feed(order.sink) if order is not None else None
+        if self._feed is not None:
             self._accounts.on_record = self._feed.record
         config.observe(self._configured, names=["region", "pue", "scope", "interval_s", "rest_interval_s", "project"])
 
@@ -276,11 +275,12 @@ class Session:
         return place(None, "unknown", self.config.pue)
 
     def _facts(self) -> Facts:
+        order = feed.order()
         return Facts(
             session_id=uuid.uuid4().hex,
             started_at=datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
             project=self.config.project or _project(),
-            notebook=self.environ.get("CARBON_MAGIC_NOTEBOOK") or self.environ.get("JPY_SESSION_NAME") or None,
+            notebook=order.notebook if order is not None else self.environ.get("JPY_SESSION_NAME") or None,
             version=__version__,
             form=self._meter.machine.form,
             scope=self._meter.allotment.scope,

@@ -1,7 +1,8 @@
 """The writing end of a run's sink: what the session in the kernel tells whoever runs the notebook.
 
 Lines of JSON, a record once for each finished cell, and at each tick how things stand. Written by the sampler's thread
-alone, appended in one call each, so that a reader sees whole lines whatever happens to the kernel.
+alone, appended in one call each, so that a reader sees whole lines whatever happens to the kernel. The runner says
+where the sink is in the kernel itself, not by its environment, which the notebook's own child processes inherit.
 """
 
 from __future__ import annotations
@@ -9,10 +10,37 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from carbon_magic.accounts import Accounts
+from carbon_magic.describe import estimate_of
 from carbon_magic.ledger.record import CellRecord
+
+
+class Order(NamedTuple):
+    """What the runner of this kernel's notebook asks for."""
+
+    sink: Path
+    notebook: str
+    region: str | None
+
+
+_order: Order | None = None
+
+
+def serve(shell: Any, sink: str, notebook: str, region: str | None) -> None:
+    """Load the extension into `shell` and tell its sessions, this one and any later one, to feed `sink`."""
+    global _order  # noqa: PLW0603 - one kernel has one runner
+    _order = Order(Path(sink), notebook, region)
+
+    from carbon_magic import load_ipython_extension
+
+    load_ipython_extension(shell)
+
+
+def order() -> Order | None:
+    """What the runner asked for, or None where nobody runs this kernel's notebook headlessly."""
+    return _order
 
 
 class Feed:
@@ -32,12 +60,13 @@ class Feed:
         own = accounts.snapshot.energy_j
         running = None
         for cell in accounts.running()[:1]:
-            so_far = accounts.record_of(cell.window, cell.measured, final=False) if cell.measured else None
+            measured = cell.measured or estimate_of(accounts.snapshot, cell.duration_s)
+            so_far = accounts.record_of(cell.window, measured, final=False)
             running = {
-                "execution_count": cell.window.execution_count,
-                "duration_s": cell.duration_s,
-                "energy_j": so_far.energy_j if so_far else None,
-                "record": so_far.as_dict() if so_far else None,
+                "execution_count": so_far.execution_count,
+                "duration_s": so_far.duration_s,
+                "energy_j": so_far.energy_j,
+                "record": so_far.as_dict(),
             }
         now = {"energy_j": own.best if own else None, "cells": len(accounts.records), "running": running}
         self._write({"now": now})

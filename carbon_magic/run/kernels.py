@@ -23,7 +23,7 @@ _ASK_TIMEOUT_S = 60.0
 
 _PYTHON = "__import__('sys').executable"
 _FOUND = "__import__('importlib.util').util.find_spec('carbon_magic') is not None"
-_LOAD = "__import__('carbon_magic').load_ipython_extension(get_ipython())"
+_LOAD = "__import__('carbon_magic.run.feed', fromlist=['serve']).serve(get_ipython(), {!a}, {!a}, {!a})"
 _SETTLE = "__import__('carbon_magic.session', fromlist=['settle']).settle(2.0)"
 
 
@@ -106,8 +106,8 @@ class Kernel:
                 raise UsageError(f"the kernel {clean(name, 80)!r} cannot be started: {reason}") from None
         return cls(name, client, log)
 
-    async def load(self) -> None:
-        """Load the extension, as the first thing that happens in the kernel.
+    async def load(self, sink: Path, notebook: str, region: str | None) -> None:
+        """Load the extension, as the first thing that happens in the kernel, and say where its records go.
 
         Raises:
             UsageError: the kernel's environment lacks the package, or has one that cannot be loaded.
@@ -121,7 +121,7 @@ class Kernel:
                 f"the kernel {clean(self.name, 80)!r} runs {clean(python, 300)}, which lacks carbon-magic: "
                 f"install it there with '{clean(python, 300)} -m pip install carbon-magic'"
             )
-        content = await self.ask(_LOAD)
+        content = await self.ask(_LOAD.format(str(sink), notebook, region))
         if content.get("status") != "ok":
             problem = clean(f"{content.get('ename')}: {content.get('evalue')}", 300)
             kernel = f"{clean(self.name, 80)!r} ({clean(python, 300)})"

@@ -152,21 +152,18 @@ async def _started(notebook: Notebook, options: Options) -> AsyncIterator[tuple[
     with tempfile.TemporaryDirectory(prefix="carbon-magic-run-", ignore_cleanup_errors=True) as folder:
         path = Path(folder, "sink.jsonl")
         path.touch(mode=0o600)
-        env = {**os.environ, "CARBON_MAGIC_RUN_SINK": str(path), "CARBON_MAGIC_NOTEBOOK": notebook.given}
-        if options.region is not None:
-            env["CARBON_MAGIC_REGION"] = options.region
         sink = Sink(path)
         kernel = await Kernel.start(
             options.kernels[notebook.given],
             notebook.node,
             cwd=notebook.path.parent,
-            env=env,
+            env=dict(os.environ),
             log=Path(folder, "kernel.log"),
             allow_errors=options.allow_errors,
         )
         try:
             try:
-                await kernel.load()
+                await kernel.load(path, notebook.given, options.region)
             except (KernelDiedError, TimeoutError) as error:
                 reason = "it died" if isinstance(error, KernelDiedError) else str(error)
                 raise UsageError(f"carbon-magic cannot be loaded in the kernel {kernel.name!r}: {reason}") from None

@@ -149,7 +149,7 @@ def _sentences(record: CellRecord) -> list[str]:
         pue=number(record.pue),
     )
     other_j = number(record.other_energy_j)
-    rest = f"The rest of the machine: {written.energy(other_j)}, assumed, not added." if other_j else None
+    rest = f"Supply, fans and disks: {written.energy(other_j)}, assumed, not added." if other_j else None
     pictured = None if record.below_resolution else equivalent(energy_j)
     # What to do comes last.
     listed = [rest, pictured, place] if record.region_source == "unknown" else [place, rest, pictured]

@@ -86,7 +86,7 @@ def test_one_record_for_each_executed_cell(kernel_name: str, tmp_path: Path) -> 
     assert [record["status"] for record in records] == ["ok", "ok", "ok", "ok", "error", "ok"]
     assert [record["label"] for record in records] == [None, None, None, "named", None, None]
     assert {record["notebook"] for record in records} == {"work/a.ipynb"}
-    assert {(record["region"], record["region_source"]) for record in records} == {("FR", "environment")}
+    assert {(record["region"], record["region_source"]) for record in records} == {("FR", "user")}
     source = nbformat.read(tmp_path / "work" / "a.ipynb", as_version=4)
     ran = [source.cells[i].id for i in (0, 1, 4, 5, 6, 8)]
     assert [record["cell_id"] for record in records] == ran
@@ -262,7 +262,7 @@ class TestKernelsThatCannotRun:
         assert "lacks carbon-magic" in refused("cm-here", "lacking")
 
     def test_the_package_does_not_load(self, jupyter_path: Path, refused: Any, tmp_path: Path) -> None:
-        (tmp_path / "carbon_magic.py").write_text("def load_ipython_extension(shell): raise OSError('too\\nbad')")
+        (tmp_path / "carbon_magic.py").write_text("raise OSError('too\\nbad')")
         code = (
             f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import carbon_magic; "
             "from ipykernel.kernelapp import launch_new_instance as n; n()"

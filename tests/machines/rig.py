@@ -62,7 +62,9 @@ class Rig:
         )
         return self.sampler
 
-    def run(self, seconds: float, watts: dict[str, float] | None = None, *, own: float = 0.0, others: float = 0.0) -> None:
+    def run(
+        self, seconds: float, watts: dict[str, float] | None = None, *, own: float = 0.0, others: float = 0.0
+    ) -> None:
         """Let `seconds` pass with so many watts in each zone, and so many CPUs busy."""
         self.now_s += seconds
         self.usage.own_s += own * seconds

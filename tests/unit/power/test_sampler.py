@@ -189,10 +189,10 @@ def test_whoever_asks_gets_a_tick(live: Sampler) -> None:
 
 
 def test_stopping_ends_the_thread_and_closes_every_file(live: Sampler) -> None:
-    held = set(os.listdir("/proc/self/fd"))
+    held = set(Path("/proc/self/fd").iterdir())
     live.stop()
     assert not [thread for thread in threading.enumerate() if thread.name == "carbon-magic sampler"]
-    assert len(held) - len(set(os.listdir("/proc/self/fd"))) >= 2  # the package's counter and /proc/stat
+    assert len(held) - len(set(Path("/proc/self/fd").iterdir())) >= 2  # the package's counter and /proc/stat
     live.stop()
     assert not live.poke(0.01)
 

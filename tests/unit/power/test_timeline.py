@@ -97,7 +97,7 @@ def test_the_use_of_a_gpu_adds_up_over_time() -> None:
 
 def test_a_day_is_thinned_and_still_right() -> None:
     series = Series(1)
-    for second in range(0, 86_400):
+    for second in range(86_400):
         series.append(float(second), 3.0 * second)
         series.append(second + 0.5, 3.0 * second + 1.5)
     assert len(series.times) < 14_000

@@ -200,7 +200,7 @@ def test_the_cell_that_ran_beside_another_and_the_first_figures_are_marked() -> 
 def test_the_rest_of_the_machine_is_beside_and_not_in_the_headline() -> None:
     text = check_text(result_text(record(other_energy_j=1.5 * WH)))
     assert text.startswith("encode: 4.6 Wh (4.0–5.6)")
-    assert "The rest of the machine: 1.5 Wh, assumed, not added." in " ".join(text.split())
+    assert "Supply, fans and disks: 1.5 Wh, assumed, not added." in " ".join(text.split())
 
 
 def test_the_grid_names_its_pue_only_where_it_is_not_one() -> None:
