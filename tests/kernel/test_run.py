@@ -264,7 +264,7 @@ class TestKernelsThatCannotRun:
     def test_the_package_does_not_load(self, jupyter_path: Path, refused: Any, tmp_path: Path) -> None:
         (tmp_path / "carbon_magic.py").write_text("raise OSError('too\\nbad')")
         code = (
-            f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import carbon_magic; "
+            f"import sys; sys.path.insert(0, {str(tmp_path)!r}); "
             "from ipykernel.kernelapp import launch_new_instance as n; n()"
         )
         write_kernel_spec(jupyter_path, "broken", [sys.executable, "-c", code])

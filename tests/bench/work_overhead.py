@@ -1,0 +1,213 @@
+"""What `overhead.py` runs in processes of their own."""
+
+from __future__ import annotations
+
+import gc
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import peer
+from common import OURS, serve
+
+EXTENSION = "carbon_magic"
+SETTLE_S = 30.0
+
+
+def new_shell() -> Any:
+    """An IPython with all that a kernel has imported, whose history stays in memory."""
+    import ipykernel.ipkernel
+    import ipykernel.zmqshell  # noqa: F401 - a kernel has it
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    config = Config()
+    config.HistoryManager.hist_file = ":memory:"
+    return InteractiveShell.instance(config=config)
+
+
+def _run(shell: Any, code: str) -> None:
+    result = shell.run_cell(code, store_history=True)
+    result.raise_error()
+
+
+def cell(side: str, blocks: int, cells: int) -> dict[str, list[float]]:
+    """Seconds that tracking adds to an empty cell, block by block: delay, and CPU of all threads until it is settled."""
+    shell = new_shell()
+    tracker = None if side == OURS else _warm_tracker()
+
+    def plain() -> None:
+        for _ in range(cells):
+            shell.run_cell("pass", store_history=True)
+
+    def tracked() -> None:
+        for number in range(cells):
+            tracker.start_task(f"{time.monotonic_ns()}-{number}")
+            shell.run_cell("pass", store_history=True)
+            tracker.stop_task()
+
+    def timed(work: Callable[[], None]) -> float:
+        begun_s = time.perf_counter()
+        work()
+        return time.perf_counter() - begun_s
+
+    plain()
+    delays, used = [], []
+    for _ in range(blocks):
+        cpu_s = time.process_time()
+        without_s = timed(plain)
+        without_cpu_s = time.process_time() - cpu_s
+        if side == OURS:
+            shell.run_line_magic("load_ext", EXTENSION)
+            _wait_for_sensors()
+            cpu_s = time.process_time()
+            with_s = timed(plain)
+            _settle()
+            with_cpu_s = time.process_time() - cpu_s
+            shell.run_line_magic("unload_ext", EXTENSION)
+        else:
+            cpu_s = time.process_time()
+            with_s = timed(tracked)
+            with_cpu_s = time.process_time() - cpu_s
+        delays.append((with_s - without_s) / cells)
+        used.append((with_cpu_s - without_cpu_s) / cells)
+    return {"delay_s": delays, "cpu_s": used}
+
+
+def _warm_tracker() -> Any:
+    """CodeCarbon loads much with its first task: that is told by the first use, not by each cell."""
+    tracker = peer.new_tracker()
+    tracker.start_task("warm")
+    tracker.stop_task()
+    if os.environ.get("NVML_STUB_STATE") and not any(type(part).__name__ == "GPU" for part in tracker._hardware):
+        raise RuntimeError("CodeCarbon does not see the GPU")
+    return tracker
+
+
+def _wait_for_sensors() -> None:
+    """Until the sampler has looked for GPUs, and its first ticks are over."""
+    from carbon_magic.session import current
+
+    session = current()
+    assert session is not None
+    session.snapshot()
+    session.snapshot()
+    sampler = session.sampler
+    assert sampler is not None
+    if os.environ.get("CARBON_MAGIC_NVML") and not any(c.sensor.domain == "gpu" for c in sampler.working()):
+        raise RuntimeError("carbon-magic does not see the GPU")
+
+
+def _settle() -> None:
+    from carbon_magic.session import current
+
+    session = current()
+    assert session is not None
+    if not session.settle(SETTLE_S) or session.snapshot().problems:
+        raise RuntimeError(f"cells were not settled: {session.snapshot().problems}")
+
+
+def day(root: str, hours: float, cells: int) -> float:
+    """MiB that a session has added after so many hours with a tick every second, on a clock that runs at once."""
+    import psutil
+    from made_up import joules, write_machine
+
+    shell = new_shell()
+    energy = os.open(write_machine(Path(root)), os.O_WRONLY)
+    os.environ["CARBON_MAGIC_ROOT"] = root
+    clock = SimpleNamespace(now_s=time.monotonic())
+    for _ in range(200):
+        _run(shell, "pass")
+    gc.collect()
+    memory = psutil.Process().memory_full_info
+    before = memory().uss
+    time.monotonic = lambda: clock.now_s  # the package is imported below and so knows no other clock
+
+    from carbon_magic.power.sampler import Sampler
+
+    Sampler.start = Sampler.tick  # type: ignore[method-assign,assignment] - no thread: every tick is made below
+    shell.run_line_magic("load_ext", EXTENSION)
+    from carbon_magic.session import current
+
+    session = current()
+    assert session is not None
+    start_s, seconds = clock.now_s, int(hours * 3600)
+    each_s = max(4, seconds // cells)
+    info = SimpleNamespace(silent=False, store_history=True, raw_cell="pass", cell_id=None)
+    made = 0
+    for second in range(1, seconds + 1):
+        clock.now_s = start_s + second
+        os.pwrite(energy, b"%018d\n" % int(1e6 * joules(0.0, second)), 0)
+        phase = second % each_s
+        if phase == 1:
+            info = SimpleNamespace(silent=False, store_history=True, raw_cell="pass", cell_id=f"cell-{made}")
+            session.pre_run_cell(info, made + 1)
+        elif phase == each_s // 2:
+            made += 1
+            done = SimpleNamespace(info=info, execution_count=made, error_before_exec=None, error_in_exec=None)
+            session.post_run_cell(done)
+        sampler = session.sampler
+        assert sampler is not None
+        sampler.tick()
+    found = session.snapshot()
+    if found.problems or len(found.records) < min(made, 5000) - 1:
+        raise RuntimeError(f"{len(found.records)} of {made} cells were recorded: {found.problems}")
+    gc.collect()
+    return float(memory().uss - before) / 2**20
+
+
+def slower(side: str, pairs: int, work_s: float) -> list[float]:
+    """How much longer a fixed piece of pure Python takes while it is tracked, pair by pair, in percent."""
+    shell = new_shell()
+    spent: list[float] = []
+
+    def work(rounds: int) -> None:
+        begun_s = time.perf_counter()
+        total = 0
+        for number in range(rounds):
+            total += number * number % 7
+        spent.append(time.perf_counter() - begun_s)
+
+    shell.user_ns["work"] = work
+    _run(shell, "work(1_000_000)")
+    _run(shell, "work(1_000_000)")
+    rounds = int(1_000_000 * work_s / spent[-1])
+
+    def alone() -> float:
+        _run(shell, f"work({rounds})")
+        return spent[-1]
+
+    def beside() -> float:
+        if side == OURS:
+            shell.run_line_magic("load_ext", EXTENSION)
+            _wait_for_sensors()
+            took_s = alone()
+            shell.run_line_magic("unload_ext", EXTENSION)
+            return took_s
+        tracker = peer.new_tracker(measure_power_secs=1)
+        tracker.start()
+        took_s = alone()
+        tracker.stop()
+        return took_s
+
+    beside()
+    found = []
+    for number in range(pairs):
+        if number % 2:
+            plain_s, tracked_s = alone(), beside()
+        else:
+            tracked_s, plain_s = beside(), alone()
+        found.append(100.0 * (tracked_s / plain_s - 1.0))
+    if not found or statistics.median(found) < -50.0:
+        raise RuntimeError("the work was not measured")
+    return found
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
+    serve([cell, day, slower])
