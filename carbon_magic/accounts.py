@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable
-from typing import Literal
 
 from carbon_magic.describe import Facts, Running, record_of, snapshot_of
 from carbon_magic.ledger.record import CellRecord
@@ -43,7 +42,8 @@ class Accounts:
         self._part = part
         self._sampler: Sampler | None = None
         self._totals = Totals()
-        self._queue: deque[tuple[Literal["open", "close"], float, Window]] = deque()
+        self._queue: deque[tuple[float, Callable[[float], None]]] = deque()
+        """What is to be settled once every sensor has been read after its time, in order."""
         self._open: list[Window] = []
         self._cut: tuple[Mark, Mark] | None = None
         """Where the present segment began: its mark, and that of the tick there."""
@@ -57,10 +57,17 @@ class Accounts:
     # What cells' threads call
 
     def opened(self, window: Window) -> None:
-        self._queue.append(("open", window.opened_s, window))
+        self._queue.append((window.opened_s, lambda time_s: self._settle_open(window, time_s)))
 
     def closed(self, window: Window, time_s: float) -> None:
-        self._queue.append(("close", time_s, window))
+        self._queue.append((time_s, lambda time_s: self._settle_close(window, time_s)))
+
+    def reset(self, facts: Facts, time_s: float) -> None:
+        """Begin anew from `time_s` on: no records, no totals. A cell that runs keeps its own beginning."""
+        if self._sampler is None:
+            self._settle_reset(facts)
+        else:
+            self._queue.append((time_s, lambda time_s: self._settle_reset(facts, time_s)))
 
     @property
     def busy(self) -> bool:
@@ -88,15 +95,6 @@ class Accounts:
         self._queue.clear()
         self.snapshot = self._look()
 
-    def reset(self, facts: Facts) -> None:
-        """Begin anew: no records, no totals; a cell that runs is counted from its own beginning."""
-        self.facts = facts
-        self.records.clear()
-        self._totals = Totals()
-        if self._ticks is not None:
-            self._cut = (self._ticks[1], self._ticks[1])
-        self.snapshot = self._look()
-
     def on_tick(self, now_s: float) -> None:
         """Settle what can be settled, and publish."""
         if self._sampler is None:
@@ -107,12 +105,9 @@ class Accounts:
         self._ticks = (self._ticks[1] if self._ticks else now, now)
         if self._cut is None:
             self._cut = (now, now)
-        while self._queue and self._is_read(self._queue[0][1], now_s):
-            what, time_s, window = self._queue.popleft()
-            if what == "open":
-                self._settle_open(window, time_s)
-            else:
-                self._settle_close(window, time_s)
+        while self._queue and self._is_read(self._queue[0][0], now_s):
+            time_s, settle = self._queue.popleft()
+            settle(time_s)
         self.snapshot = self._look()
 
     def running(self) -> list[Running]:
@@ -164,6 +159,14 @@ class Accounts:
             window.record = self.record_of(window, window.measured, final=True)
             self.records.append(window.record)
             self.on_record(window.record)
+
+    def _settle_reset(self, facts: Facts, time_s: float | None = None) -> None:
+        if time_s is not None:
+            self._cut_at(time_s)
+        self.facts = facts
+        self.records.clear()
+        self._totals = Totals()
+        self.snapshot = self._look()
 
     def _cut_at(self, time_s: float) -> Measurement | None:
         """End the present segment, add it to the totals, begin the next one."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from carbon_magic.power.allotment import Allotment, ScopeOption, allotment
 from carbon_magic.power.discover import Candidate, discover, discover_gpus, fallback_cpu
-from carbon_magic.power.machine import Machine
+from carbon_magic.power.machine import Machine, read_text
 from carbon_magic.power.neighbours import Neighbours
 from carbon_magic.power.sampler import Pace, Sampler
 from carbon_magic.power.share import Part
@@ -50,7 +50,7 @@ class Meter:
         ready: Callable[[Sampler], None],
     ) -> Sampler:
         """Open the sensors and begin to read them; `ready` gets the sampler before its first reading."""
-        self.neighbours = Neighbours(self.allotment.reason if self.allotment.scope == "quota" else "machine")
+        self.neighbours = Neighbours(self._group())
         self._counted = (float("-inf"), 1)
         usage = usage_of(self._root)
         sampler = Sampler(
@@ -90,6 +90,12 @@ class Meter:
         cpu = None if given.cpu_part is None else given.cpu_part / kernels
         memory = cpu if given.memory_part is None else given.memory_part / kernels
         return Part(cpu, memory, 1.0 / kernels, self.machine.logical_cpus)
+
+    def _group(self) -> str:
+        """Which kernels divide an allotment: those under one quota, or all of one machine."""
+        if self.allotment.scope != "quota":
+            return "machine"
+        return read_text(self._root / "proc/self/cgroup") or self.allotment.reason
 
     def candidates(self) -> list[Candidate]:
         """The sensors that were found, used or not. Where nothing is measured, they are looked for now."""

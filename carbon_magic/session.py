@@ -97,8 +97,8 @@ class Session:
 
     def reset(self) -> None:
         """Forget the records and totals of this session and begin a new one."""
+        self._accounts.reset(self._facts(), time.monotonic())
         self.settle(ANSWER_S)
-        self._accounts.reset(self._facts())
 
     # What IPython's events call
 

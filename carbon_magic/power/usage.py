@@ -73,7 +73,10 @@ if sys.platform == "linux":
         """`Usage` by procfs and CPU clocks. `root` may be a made-up machine: it gives the machine's busy seconds."""
 
         def __init__(self, root: Path = Path("/"), proc: str = "/proc") -> None:
-            self._stat = rawread.HeldFile(root / "proc" / "stat")
+            try:
+                self._stat: rawread.HeldFile | None = rawread.HeldFile(root / "proc" / "stat")
+            except OSError:
+                self._stat = None  # then the machine is taken to have been as busy as the tree
             self._proc = proc
             self._pid = os.getpid()
             self._seen: dict[int, _Seen] = {}
@@ -90,7 +93,8 @@ if sys.platform == "linux":
             return frozenset(self._seen) | {self._pid}
 
         def close(self) -> None:
-            self._stat.close()
+            if self._stat is not None:
+                self._stat.close()
 
         def border(self) -> float:
             own = time.process_time() + _reaped_here_s() + self._lost_s
@@ -119,7 +123,8 @@ if sys.platform == "linux":
             self._seen, self._reaped_s = seen, reaped
             own = time.process_time() + reaped + self._lost_s + sum(entry.total_s for entry in seen.values())
             self._own_s = max(self._own_s, own)
-            self.busy_s = max(self.busy_s, busy_seconds(self._stat.read()))
+            busy_s = self._own_s if self._stat is None else busy_seconds(self._stat.read())
+            self.busy_s = max(self.busy_s, busy_s)
             return self._own_s, self.busy_s
 
         def _scan(self) -> dict[int, _Seen]:
@@ -214,11 +219,7 @@ class PsutilUsage:
 
 
 def usage_of(root: Path = Path("/")) -> Usage:
-    """The best `Usage` of this platform.
-
-    Raises:
-        OSError: the machine under `root` has no /proc/stat.
-    """
+    """The best `Usage` of this platform."""
     if sys.platform == "linux":
         return LinuxUsage(root)
     return PsutilUsage()

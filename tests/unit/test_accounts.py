@@ -170,7 +170,8 @@ def test_reset_begins_anew_with_another_session(books: Books) -> None:
     books.run(2, 50.0)
     books.close(cell)
     books.run(1, 10.0)
-    books.accounts.reset(FACTS._replace(session_id="next"))
+    books.accounts.reset(FACTS._replace(session_id="next"), books.rig.now_s)
+    books.rig.tick()
     assert books.accounts.snapshot.session_id == "next"
     assert not books.accounts.snapshot.records
     books.run(1, 10.0)
