@@ -82,8 +82,7 @@ class Session:
         """Track no more cells, but those that begin with `%%carbon`. The one that runs is finished first."""
         self.tracking = False
         self._accounts.tracking = False
-        if self._meter.sampler is not None and not self._accounts.busy:
-            self._stop_sampler()
+        self._rest()
 
     def close(self) -> None:
         """End it all: the thread, the descriptors, the file among other kernels' files."""
@@ -107,6 +106,7 @@ class Session:
             return
         window = None
         if self._threads.outermost(info):
+            self._rest()
             options = options_of(info.raw_cell)
             if self.tracking or options is not None:
                 window = self._open(options, execution_count, getattr(info, "cell_id", None))
@@ -119,6 +119,9 @@ class Session:
         window = self._threads.end(result)
         if window is not None:
             self._close(window, result)
+            if not self.tracking:
+                self.settle(ANSWER_S)
+                self._rest()
         return window
 
     def begin_inside(self, options: CellOptions) -> Window:
@@ -237,12 +240,15 @@ class Session:
     # The parts
 
     def _ensure_sampler(self) -> Sampler:
-        sampler = self._meter.sampler
-        if sampler is not None and not sampler.stopping:
-            return sampler
-        self._stop_sampler()
+        if self._meter.sampler is not None:
+            return self._meter.sampler
         pace = Pace(self.config.interval_s, self.config.rest_interval_s)
         return self._meter.start(pace, self._ticked, self._is_busy, self._accounts.begin)
+
+    def _rest(self) -> None:
+        """With tracking off, let the sampler go as soon as nothing is measured any more."""
+        if not self.tracking and not self._accounts.busy:
+            self._stop_sampler()
 
     def _stop_sampler(self) -> None:
         measured = self._meter.sampler is not None
@@ -255,8 +261,6 @@ class Session:
         self._accounts.on_tick(now_s)
         if self._feed is not None:
             self._feed.now(self._accounts)
-        if not self.tracking and not self._accounts.busy and self._meter.sampler is not None:
-            self._meter.sampler.finish()
 
     def _is_busy(self) -> bool:
         return self._accounts.busy or time.monotonic() - self._last_close_s < LINGER_S

@@ -157,25 +157,17 @@ class Sampler:
         self._thread = thread
         thread.start()
 
-    def finish(self) -> None:
-        """Have the thread take a last reading, close every sensor and end, without waiting for it."""
-        self._stopping = True
-        self._wake.set()
-
     def stop(self, wait_s: float = 2.0) -> None:
-        """`finish`, and wait for it. In a forked child, which has no such thread, only forget it."""
+        """Have the thread take a last reading, close every sensor and end. In a forked child only forget it."""
         thread, self._thread = self._thread, None
         if os.getpid() != self._pid:
             return
-        self.finish()
+        self._stopping = True
+        self._wake.set()
         if thread is not None:
             thread.join(wait_s)
         else:
             self._close()
-
-    @property
-    def stopping(self) -> bool:
-        return self._stopping
 
     def working(self) -> list[Channel]:
         """The sensors that are read at present."""

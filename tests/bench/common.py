@@ -14,6 +14,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -218,11 +219,12 @@ def main(title: str, description: str, groups: Mapping[str, Group]) -> int:
         parser.error(f"there is no {unknown[0]!r}, only {', '.join(groups)}")
     report = Report([], [], [])
     for name in names:
-        print(f"{name} ...", file=sys.stderr, flush=True)
+        begun_s = time.monotonic()
         try:
             groups[name](report, options.quick)
         except (NotMeasuredError, OSError, subprocess.SubprocessError) as error:
             report.failures.append(f"{name}: {error}")
+        print(f"{name}: {time.monotonic() - begun_s:.0f} s", file=sys.stderr, flush=True)
     print(report.text(title))
     if options.json:
         found = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import subprocess
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -23,7 +24,7 @@ class Kernel:
         from jupyter_client.manager import KernelManager
 
         self._manager = KernelManager(kernel_name="python3")
-        self._manager.start_kernel(env=environment(extra))
+        self._manager.start_kernel(env=environment(extra), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self._client = self._manager.blocking_client()
         self._client.start_channels()
         try:

@@ -70,6 +70,11 @@ def watch_counter() -> list[float]:
     return times
 
 
+def what_it_reads(tracker: Any) -> list[str]:
+    """What a tracker that has started reads its energy from: `RAPL`, `GPU`, and what it models."""
+    return ["RAPL" if getattr(part, "_mode", "") == "intel_rapl" else type(part).__name__ for part in tracker._hardware]
+
+
 def _of(function: Any) -> Any:
     """What `point_at` may have wrapped already."""
     return function.func if isinstance(function, partial) else function

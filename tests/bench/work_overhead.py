@@ -84,8 +84,9 @@ def _warm_tracker() -> Any:
     tracker = peer.new_tracker()
     tracker.start_task("warm")
     tracker.stop_task()
-    if os.environ.get("NVML_STUB_STATE") and not any(type(part).__name__ == "GPU" for part in tracker._hardware):
-        raise RuntimeError("CodeCarbon does not see the GPU")
+    wanted = {"RAPL", "GPU"} if os.environ.get("NVML_STUB_STATE") else {"RAPL"}
+    if missing := wanted - set(peer.what_it_reads(tracker)):
+        raise RuntimeError(f"CodeCarbon does not see {', '.join(missing)}")
     return tracker
 
 

@@ -1,0 +1,175 @@
+"""How right the figures are: on a machine whose true energy is known, beside CodeCarbon 3.3.2."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from common import OURS, THEIRS, Figure, NotMeasuredError, Report, Row, Work, main, peer_or_reason
+from made_up import MadeUpMachine, gpu_joules, gpu_steps
+
+SCRIPT = "work_accuracy.py"
+START_S = 6.0
+"""Processes that have to begin together are given so long to load what they need."""
+SHORT = {0.005: 20, 0.02: 30, 0.1: 20, 1.0: 5}
+"""Cells by their duration in seconds: how many in one process."""
+SHORT_QUICK = {0.005: 10, 0.02: 15, 0.1: 10, 1.0: 2}
+LIMITS = {0.02: ("≤ 10 %", 10.0), 0.1: ("≤ 2 %", 2.0), 1.0: ("≤ 2 %", 2.0), 5.0: ("≤ 2 %", 2.0), 60.0: ("≤ 2 %", 2.0)}
+Found = dict[str, Any]
+Truth = Callable[[Found], float]
+
+
+def sides() -> list[str]:
+    return [OURS] if peer_or_reason() else [OURS, THEIRS]
+
+
+def off(found: float, true: float) -> float:
+    """How far a figure is from the truth, in percent of it."""
+    return 100.0 * abs(found - true) / true
+
+
+def _errors(found: Iterable[Found], figure: str, truth: Truth) -> Figure | None:
+    """Errors of a figure, or None where nothing was measured."""
+    errors = tuple(off(one[figure], truth(one)) for one in found)
+    return Figure(errors, judged="worst") if errors else None
+
+
+def _row(what: str, budget: str, limit: float | None, ours: Figure | None, theirs: Figure | None) -> Row:
+    if ours is None:
+        raise NotMeasuredError(f"{what}: nothing was measured")
+    return Row(what, budget, limit, "%", ours, theirs or str(peer_or_reason() or "not told"))
+
+
+def _cell_rows(report: Report, truth: Truth, found: dict[str, list[Found]]) -> None:
+    """A row for each duration of cells."""
+    for duration_s in sorted({one["duration_s"] for one in found[OURS]}):
+        budget, limit = LIMITS.get(duration_s, ("", None))
+        name = f"{duration_s * 1e3:g} ms" if duration_s < 1.0 else f"{duration_s:g} s"
+        count = sum(one["duration_s"] == duration_s for one in found[OURS])
+        ours, theirs = (
+            _errors([one for one in found[side] if one["duration_s"] == duration_s], "energy_j", truth)
+            for side in (OURS, THEIRS)
+        )
+        what = f"machine energy of a cell of {name} ({count} cell{'s' if count > 1 else ''}), off by"
+        report.rows.append(_row(what, budget, limit, ours, theirs))
+
+
+def _range_note(report: Report, truth: Truth, found: Iterable[Found]) -> None:
+    inside = [one["low_j"] <= truth(one) <= one["high_j"] for one in found]
+    report.notes.append(f"the true energy lay between low and high in {sum(inside)} of {len(inside)} cells")
+
+
+def cells(report: Report, quick: bool) -> None:
+    """Short cells, at work and asleep by turns."""
+    found: dict[str, list[Found]] = {OURS: [], THEIRS: []}
+    with MadeUpMachine() as machine:
+        durations = [duration_s for duration_s, count in (SHORT_QUICK if quick else SHORT).items() for _ in range(count)]
+        for number in range(1 if quick else 3):
+            for side in sides():
+                work = Work(SCRIPT, "cells", machine.environment(), side=side, durations=durations, seed=number, busy=True)
+                found[side] += work.result()
+        true = _truth(machine)
+    _cell_rows(report, true, found)
+    _range_note(report, true, found[OURS])
+    _late_note(report, machine)
+
+
+def long(report: Report, quick: bool) -> None:
+    """A session of mixed cells with long ones in it, and cells on a GPU, all at the same time, as all mostly sleep."""
+    lengths = [5.0, 5.0, *([1.0] * 6), *([0.1] * 20)] if quick else [60.0, *([5.0] * 5), *([1.0] * 10), *([0.1] * 60)]
+    long_ones = [duration_s for duration_s in lengths if duration_s >= 5.0]
+    on_gpu = [5.3, 7.1] if quick else [5.3, 7.1, 5.0, 9.7, 6.4]
+    steps = gpu_steps(seed=1)
+    with MadeUpMachine() as machine:
+        start_s = time.monotonic() + 1.0
+        working: list[tuple[str, str, Work]] = []
+        for side in sides():
+            state = machine.new_gpu(steps)
+            options = {"state": str(state), "steps": steps, "start_s": start_s, "durations": on_gpu}
+            working.append(("gpu", side, Work(SCRIPT, "gpu", machine.with_gpu(state), side=side, **options)))
+            work = Work(SCRIPT, "session", machine.environment(), side=side, durations=lengths, seed=1)
+            working.append(("session", side, work))
+            if side == THEIRS:  # its tasks would interfere with the session around them
+                work = Work(
+                    SCRIPT, "cells", machine.environment(), side=side, durations=long_ones, seed=1, busy=False
+                )
+                working.append(("long", side, work))
+        found = {(what, side): work.result() for what, side, work in working}
+        true = _truth(machine)
+    mine = found["session", OURS]
+    cells_of_mine = [one for one in mine["cells"] if one["duration_s"] >= 5.0]
+    _cell_rows(report, true, {OURS: cells_of_mine, THEIRS: found.get(("long", THEIRS), [])})
+
+    def on_the_gpu(one: Found) -> float:
+        return gpu_joules(steps, one["from_s"] - start_s, one["to_s"] - start_s)
+
+    ours, theirs = (_errors(found.get(("gpu", side), []), "gpu_j", on_the_gpu) for side in (OURS, THEIRS))
+    what = f"GPU energy of a cell of 5 to 10 s ({len(on_gpu)} cells), off by"
+    report.rows.append(_row(what, "≤ 5 %", 5.0, ours, theirs))
+    lasted_s = mine["to_s"] - mine["from_s"]
+    ours, theirs = (
+        _errors([found["session", side]] if ("session", side) in found else [], "energy_j", true)
+        for side in (OURS, THEIRS)
+    )
+    what = f"energy of a session of {lasted_s:.0f} s, between its first and its last reading, off by"
+    report.rows.append(_row(what, "≤ 0.1 %", 0.1, ours, theirs))
+    _late_note(report, machine)
+
+
+def share(report: Report, quick: bool) -> None:
+    """Two kernels that compete for the processors, and one whose cell starts children that soon end."""
+    duration_s = 4.0 if quick else 8.0
+    shares: dict[str, list[float]] = {OURS: [], THEIRS: []}
+    sums: dict[str, list[float]] = {OURS: [], THEIRS: []}
+    childrens: list[float] = []
+    with MadeUpMachine() as machine:
+        for _ in range(1 if quick else 3):
+            for side in sides():
+                both = machine.environment()
+                start_s = time.monotonic() + START_S
+                works = [
+                    Work(SCRIPT, "share", both, side=side, work=work, start_s=start_s, duration_s=duration_s)
+                    for work in ("whole", "half")
+                ]
+                found = [work.result() for work in works]
+                true_shares = [one["cpu_s"] / one["busy_s"] for one in found]
+                machines = [machine.truth_j(one["from_s"], one["to_s"]) for one in found]
+                parts = [one["energy_j"] / machine_j for one, machine_j in zip(found, machines, strict=True)]
+                told = [one["share"] for one in found] if side == OURS else parts
+                shares[side] += [off(said, true) for said, true in zip(told, true_shares, strict=True)]
+                sums[side].append(100.0 * sum(parts))
+            start_s = time.monotonic() + 2.0
+            alone = Work(
+                SCRIPT,
+                "share",
+                machine.environment(),
+                side=OURS,
+                work="children",
+                start_s=start_s,
+                duration_s=duration_s / 2,
+            ).result()
+            childrens.append(off(alone["told_cpu_s"], alone["cpu_s"]))
+    ours, theirs = (Figure(tuple(shares[side]), judged="worst") if shares[side] else None for side in (OURS, THEIRS))
+    report.rows.append(_row("share of each of two kernels that compete, off by", "≤ 5 %", 5.0, ours, theirs))
+    ours, theirs = (Figure(tuple(sums[side]), judged="worst") if sums[side] else None for side in (OURS, THEIRS))
+    report.rows.append(_row("energy of both together, of the machine's", "≤ 100 %", 100.0, ours, theirs))
+    what = "CPU seconds of a cell that starts short-lived children, off by"
+    report.rows.append(_row(what, "≤ 5 %", 5.0, Figure(tuple(childrens), judged="worst"), None))
+
+
+def _truth(machine: MadeUpMachine) -> Truth:
+    return lambda one: machine.truth_j(one["from_s"], one["to_s"])
+
+
+def _late_note(report: Report, machine: MadeUpMachine) -> None:
+    if machine.late_ms is not None:
+        most, latest = machine.late_ms
+        report.notes.append(f"the made-up counter was written 99 % of the time within {most:g} ms, at latest {latest:g} ms")
+
+
+GROUPS = {"cells": cells, "long": long, "share": share}
+
+if __name__ == "__main__":
+    sys.exit(main("How right the figures are", __doc__ or "", GROUPS))

@@ -1,0 +1,223 @@
+"""What `accuracy.py` runs in processes of their own: cells whose true borders and CPU seconds are noted inside them.
+
+Times are of the monotonic clock, energies in joules. Both tools measure the same bodies of cells; carbon-magic in
+cells of an IPython, CodeCarbon as tasks.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import peer
+from common import OURS, serve
+from made_up import set_gpu
+from work_overhead import EXTENSION, SETTLE_S, new_shell
+
+Found = dict[str, Any]
+
+
+def spin(duration_s: float) -> None:
+    """Pure Python for so long."""
+    until_s = time.monotonic() + duration_s
+    while time.monotonic() < until_s:
+        pass
+
+
+class Bodies:
+    """The bodies of cells, by turns asleep and at work where `busy`, and the borders noted inside."""
+
+    def __init__(self, busy: bool) -> None:
+        self._busy = busy
+        self.borders: list[tuple[float, float]] = []
+
+    def __call__(self, duration_s: float) -> None:
+        work = spin if self._busy and len(self.borders) % 2 else time.sleep
+        begun_s = time.monotonic()
+        work(duration_s)
+        self.borders.append((begun_s, time.monotonic()))
+
+
+def pauses(count: int, longest_s: float, seed: int) -> list[float]:
+    """Random pauses before cells, so that they begin anywhere between two looks of a tool."""
+    chance = random.Random(seed)
+    return [chance.uniform(0.0, longest_s) for _ in range(count)]
+
+
+def load() -> Any:
+    """A shell with the extension, ready, without the first moments in which GPUs are looked for."""
+    shell = new_shell()
+    shell.run_cell("pass", store_history=True)
+    shell.run_line_magic("load_ext", EXTENSION)
+    time.sleep(0.5)
+    return shell
+
+
+def records(count: int) -> list[Any]:
+    """The latest `count` records, all of them final."""
+    from carbon_magic.session import current
+
+    session = current()
+    assert session is not None
+    if not session.settle(SETTLE_S):
+        raise RuntimeError("cells were not settled")
+    found = session.snapshot()
+    if found.problems or len(found.records) < count:
+        raise RuntimeError(f"{len(found.records)} of {count} cells were recorded: {found.problems}")
+    return list(found.records[-count:])
+
+
+def _measured(side: str, durations: Sequence[float], before_s: Sequence[float], body: Bodies) -> list[Found]:
+    """Run the cells with a tool and give each one's duration, true borders and figures."""
+    if side == OURS:
+        shell = load()
+        shell.user_ns["body"] = body
+        for duration_s, pause_s in zip(durations, before_s, strict=True):
+            time.sleep(pause_s)
+            shell.run_cell(f"body({duration_s})", store_history=True).raise_error()
+        figures = [
+            {
+                "energy_j": record.machine_energy_j,
+                "low_j": record.machine_energy_j_low,
+                "high_j": record.machine_energy_j_high,
+                "gpu_j": record.gpu_energy_j,
+            }
+            for record in records(len(durations))
+        ]
+    else:
+        tracker = peer.new_tracker()
+        figures = []
+        for number, (duration_s, pause_s) in enumerate(zip(durations, before_s, strict=True)):
+            time.sleep(pause_s)
+            tracker.start_task(f"cell {number}")
+            body(duration_s)
+            told = tracker.stop_task()
+            figures.append({"energy_j": told.cpu_energy * peer.J_PER_KWH, "gpu_j": told.gpu_energy * peer.J_PER_KWH})
+        if "RAPL" not in peer.what_it_reads(tracker):
+            raise RuntimeError("CodeCarbon does not see RAPL")
+    return [
+        {"duration_s": duration_s, "from_s": from_s, "to_s": to_s, **figure}
+        for duration_s, (from_s, to_s), figure in zip(durations, body.borders, figures, strict=True)
+    ]
+
+
+def cells(side: str, durations: list[float], seed: int, busy: bool) -> list[Found]:
+    """The machine's energy in each cell."""
+    random.Random(seed).shuffle(durations)
+    return _measured(side, durations, pauses(len(durations), 0.06, seed), Bodies(busy))
+
+
+def gpu(side: str, state: str, steps: list[tuple[float, float]], start_s: float, durations: list[float]) -> list[Found]:
+    """The GPU's energy in each cell; this process is the one that uses the GPU."""
+    set_gpu(Path(state), steps, start_s, os.getpid())
+    return _measured(side, durations, pauses(len(durations), 1.0, round(start_s * 1e3)), Bodies(False))
+
+
+def session(side: str, durations: list[float], seed: int) -> Found:
+    """The machine's energy over a whole session of mixed cells, and when its first and last reading were taken."""
+    random.Random(seed).shuffle(durations)
+    before_s = pauses(len(durations), 0.5, seed)
+    if side == OURS:
+        found = _measured(side, durations, before_s, Bodies(True))
+        from carbon_magic.session import current
+
+        now = current()
+        assert now is not None
+        assert now.sampler is not None
+        total = now.snapshot().machine_energy_j
+        assert total is not None
+        ticks = now.sampler.timeline.ticks.times
+        return {"energy_j": total.best, "from_s": ticks[0], "to_s": ticks[-1], "cells": found}
+    read_s = peer.watch_counter()
+    tracker = peer.new_tracker()
+    tracker.start()
+    if "RAPL" not in peer.what_it_reads(tracker):
+        raise RuntimeError("CodeCarbon does not see RAPL")
+    # The first reading of its start is the one that counts; those before it only look whether there is a counter.
+    begun_s = min(time_s for time_s in read_s if time_s >= tracker_start_s(tracker))
+    body = Bodies(True)
+    for duration_s, pause_s in zip(durations, before_s, strict=True):
+        time.sleep(pause_s)
+        body(duration_s)
+    tracker.stop()
+    energy_j = tracker.final_emissions_data.cpu_energy * peer.J_PER_KWH
+    return {"energy_j": energy_j, "from_s": begun_s, "to_s": read_s[-1], "cells": []}
+
+
+def tracker_start_s(tracker: Any) -> float:
+    """When a tracker of CodeCarbon started, on the monotonic clock."""
+    return float(tracker._start_time) - time.perf_counter() + time.monotonic()
+
+
+def _tree_s() -> float:
+    """CPU seconds of this process and of its children that have ended."""
+    own, ended = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return own.ru_utime + own.ru_stime + ended.ru_utime + ended.ru_stime
+
+
+def _busy_s() -> float:
+    """CPU seconds of the whole machine: user, nice, system, irq and softirq."""
+    ticks = [int(field) for field in Path("/proc/stat").read_text().splitlines()[0].split()[1:8]]
+    return (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")
+
+
+def _whole(duration_s: float) -> None:
+    spin(duration_s)
+
+
+def _half(duration_s: float) -> None:
+    """Work and rest by turns of 20 ms."""
+    until_s = time.monotonic() + duration_s
+    while time.monotonic() < until_s:
+        spin(0.02)
+        time.sleep(0.02)
+
+
+def _children(duration_s: float) -> None:
+    """One child after the other, each alive for some tens of milliseconds."""
+    until_s = time.monotonic() + duration_s
+    loop = "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done"
+    while time.monotonic() < until_s:
+        subprocess.run(["/bin/sh", "-c", loop], check=True)
+
+
+WORKS: dict[str, Callable[[float], None]] = {"whole": _whole, "half": _half, "children": _children}
+
+
+def share(side: str, work: str, start_s: float, duration_s: float) -> Found:
+    """One cell that begins at a time; what it was told to have used, and what it truly used."""
+    noted: Found = {}
+
+    def body() -> None:
+        begun_s, tree_s, busy_s = time.monotonic(), _tree_s(), _busy_s()
+        WORKS[work](duration_s)
+        noted.update(from_s=begun_s, cpu_s=_tree_s() - tree_s, busy_s=_busy_s() - busy_s, to_s=time.monotonic())
+
+    if side == OURS:
+        shell = load()
+        shell.user_ns["body"] = body
+        time.sleep(max(0.0, start_s - time.monotonic()))
+        shell.run_cell("body()", store_history=True).raise_error()
+        (record,) = records(1)
+        told = {"share": record.share, "told_cpu_s": record.cpu_seconds, "energy_j": record.energy_j}
+        return {**noted, **told, "marginal_j": record.marginal_energy_j, "machine_j": record.machine_energy_j}
+    tracker = peer.new_tracker(tracking_mode="process")
+    tracker.start_task("warm")
+    tracker.stop_task()
+    time.sleep(max(0.0, start_s - time.monotonic()))
+    tracker.start_task("cell")
+    body()
+    data = tracker.stop_task()
+    return {**noted, "energy_j": data.cpu_energy * peer.J_PER_KWH}
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
+    serve([cells, gpu, session, share])
