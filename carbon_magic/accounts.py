@@ -12,7 +12,7 @@ import math
 from collections import deque
 from collections.abc import Callable
 
-from carbon_magic.describe import Facts, Running, record_of, snapshot_of
+from carbon_magic.describe import Facts, Running, record_of, snapshot_of, unknown
 from carbon_magic.ledger.record import CellRecord
 from carbon_magic.power.sampler import Sampler
 from carbon_magic.power.share import Measurement, Part, Witness, measure
@@ -37,7 +37,12 @@ class Accounts:
         self.facts = facts
         self.place = place
         self.tracking = False
-        self.on_record: Callable[[CellRecord], None] = lambda record: None
+        self.on_record: Callable[[CellRecord, Window], None] = lambda record, window: None
+        """Called with each final record, in the sampler's thread."""
+        self.on_reset: Callable[[], None] = lambda: None
+        """Called when the session is about to be forgotten; its snapshot is the last one."""
+        self.on_let_go: Callable[[Window], None] = lambda window: None
+        """Called with each cell that still runs when tracking stops."""
         self.records: deque[CellRecord] = deque(maxlen=MAX_RECORDS)
         self._part = part
         self._sampler: Sampler | None = None
@@ -52,6 +57,8 @@ class Accounts:
         self._marks: dict[float, Mark] = {}
         """The marks that were taken since the last tick: those of ticks are asked for by every cell."""
         self._idle_w: dict[str, Interval] = {}
+        self._late = False
+        """Tracking stops: what a slow sensor has not seen yet it will not see any more."""
         self.snapshot: Snapshot = self._look()
 
     # What cells' threads call
@@ -89,7 +96,15 @@ class Accounts:
     def end(self) -> None:
         """Tracking stops: what was read up to the last tick is kept, a cell that still runs is let go."""
         if self._ticks is not None:
-            self._cut_at(self._ticks[1].time_s)
+            last_s = self._ticks[1].time_s
+            self._late = True
+            while self._queue and self._queue[0][0] <= last_s:
+                time_s, settle = self._queue.popleft()
+                settle(time_s)
+            self._late = False
+            self._cut_at(last_s)
+            for window in self._open:
+                self.on_let_go(window)
         self._sampler = self._cut = self._ticks = None
         self._open.clear()
         self._queue.clear()
@@ -120,6 +135,18 @@ class Accounts:
             for window in self._open
         ]
 
+    @property
+    def open_windows(self) -> tuple[Window, ...]:
+        """The cells that have not ended."""
+        return tuple(self._open)
+
+    def so_far(self, window: Window) -> CellRecord | None:
+        """The record of a cell that runs, up to the last tick; None before the first tick after it began."""
+        if self._ticks is None:
+            return None
+        measured = self._measured(window.start, window.cover, self._ticks[1].time_s)
+        return None if measured is None else self.record_of(window, measured, final=False)
+
     def record_of(self, window: Window, measured: Measurement, *, final: bool) -> CellRecord:
         return record_of(window, measured, window.place or self.place, self.facts, final=final)
 
@@ -129,6 +156,11 @@ class Accounts:
         return time_s <= now_s and all(
             channel.last_s is None or channel.last_s >= time_s for channel in self._sampler.working()
         )
+
+    def _read_until_s(self) -> float:
+        """The time up to which every sensor that works has been read."""
+        assert self._sampler is not None
+        return min((c.last_s for c in self._sampler.working() if c.last_s is not None), default=math.inf)
 
     def _settle_open(self, window: Window, time_s: float) -> None:
         if window.inner:
@@ -154,15 +186,19 @@ class Accounts:
         segment = self._cut_at(time_s)
         alone = begun is not None and window.start is begun[0]
         window.measured = segment if alone else self._measured(window.start, window.cover, time_s)
+        if self._late and self._read_until_s() <= window.opened_s:
+            window.measured = unknown(time_s - window.opened_s)
         self._open.remove(window)
         if window.measured is not None:
             window.record = self.record_of(window, window.measured, final=True)
             self.records.append(window.record)
-            self.on_record(window.record)
+            self.on_record(window.record, window)
 
     def _settle_reset(self, facts: Facts, time_s: float | None = None) -> None:
         if time_s is not None:
             self._cut_at(time_s)
+            self.snapshot = self._look(live=False)
+        self.on_reset()
         self.facts = facts
         self.records.clear()
         self._totals = Totals()
@@ -222,18 +258,19 @@ class Accounts:
                 continue
             if channel.last_s <= start_s and not channel.working:
                 continue  # lost before the window began
-            lost = not channel.working and channel.sensor.domain not in domains
-            missing_s = max(0.0, end_s - channel.last_s) if lost else 0.0
+            lost = self._late if channel.working else channel.sensor.domain not in domains
+            missing_s = max(0.0, end_s - max(start_s, channel.last_s)) if lost else 0.0
             found.append(Witness(channel.sensor, self._idle_w[channel.sensor.name], missing_s))
         return found
 
-    def _look(self) -> Snapshot:
+    def _look(self, *, live: bool = True) -> Snapshot:
+        """The session as it is; without the segment that goes on, unless `live`."""
         totals, present, running, problems = self._totals, None, [], []
         if self._sampler is not None and self._ticks is not None and self._cut is not None:
             before, now = self._ticks
-            live = self._measured(*self._cut, now.time_s)
-            if live is not None:
-                totals = totals.plus(live, self._segment_place(), between=not self._open)
+            segment = self._measured(*self._cut, now.time_s) if live else None
+            if segment is not None:
+                totals = totals.plus(segment, self._segment_place(), between=not self._open)
             present = self._measured(before, before, now.time_s)
             running = self.running()
             problems = self._sampler.problems()

@@ -11,10 +11,11 @@ import argparse
 import difflib
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from carbon_magic import __version__
+from carbon_magic.commands.arguments import add_commands
 
 _RUN_EXAMPLES = """\
 examples:
@@ -25,6 +26,16 @@ examples:
 
 exit codes: 0 all cells ran; 1 a cell failed, took too long or killed its kernel; 2 it could not be run;
 130 stopped with Ctrl-C.
+"""
+
+_MONITOR_EXAMPLES = """\
+examples:
+  carbon-magic monitor
+  carbon-magic monitor --region FR -- python train.py --epochs 3
+  carbon-magic monitor --json cost.json -- make -j8
+
+exit codes: the command's own; 128 + the signal's number where one ended it; 127 where there is no such command, 126
+where it cannot be executed; without a command 0 after Ctrl-C.
 """
 
 
@@ -59,7 +70,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = commands[parsed.command]
     if unknown:
         chosen.error(f"there is no option {unknown[0]!r}{_nearest(unknown[0], chosen.options())}")
-    # `run` is the only one yet; each command's parser names its function.
     code: int = parsed.function(parsed)
     return code
 
@@ -73,13 +83,24 @@ def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
     )
     parser.add_argument("--version", action="version", version=f"carbon-magic {__version__}", help="print the version")
     adding = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", parser_class=_Parser)
-    run = adding.add_parser(
+
+    def add(name: str, does: str, examples: str, description: str | None = None) -> _Parser:
+        """Each command's parser sets the `function` that runs it."""
+        added: _Parser = adding.add_parser(
+            name,
+            help=does,
+            description=description or f"{does[0].upper()}{does[1:]}.",
+            epilog=examples,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        return added
+
+    run = add(
         "run",
-        help="execute notebooks and say what each cell cost",
-        description="Execute notebooks without a front end and say what each cell cost in energy and CO2e.",
-        epilog=_RUN_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        "execute notebooks and say what each cell cost",
+        _RUN_EXAMPLES,
+        "Execute notebooks without a front end and say what each cell cost in energy and CO2e.",
     )
     run.add_argument("notebooks", nargs="+", metavar="NOTEBOOK", help="a notebook (.ipynb); executed in its own folder")
     run.add_argument(
@@ -109,7 +130,39 @@ def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
     )
     run.add_argument("--allow-errors", action="store_true", help="go on after a cell that fails, and exit with 0")
     run.set_defaults(function=_run)
-    return parser, {"run": run}
+    return parser, {"run": run, **add_commands(add), **_add_monitor(add)}
+
+
+def _add_monitor(add: Callable[[str, str, str, str], _Parser]) -> dict[str, _Parser]:
+    monitor = add(
+        "monitor",
+        "show what the machine or a command costs while it runs",
+        _MONITOR_EXAMPLES,
+        "Show what the machine costs until Ctrl-C, or a command with all that it starts until it ends, and the total.",
+    )
+    monitor.add_argument(
+        "--region", metavar="ID", help="the grid that the energy comes from: FR, US-CA, aws:eu-north-1"
+    )
+    monitor.add_argument(
+        "--interval", metavar="S", type=_interval, default=1.0, help="seconds between two readings (default: 1)"
+    )
+    monitor.add_argument(
+        "--json", metavar="FILE", help="write the record to this file, or with - to standard output, once it has ended"
+    )
+    monitor.add_argument("words", nargs=argparse.REMAINDER, metavar="-- COMMAND...", help="what to run")
+    monitor.set_defaults(function=_monitor)
+    return {"monitor": monitor}
+
+
+def _monitor(parsed: argparse.Namespace) -> int:
+    from carbon_magic.commands import guarded
+    from carbon_magic.commands.monitor import monitor
+
+    words = parsed.words[1:] if parsed.words[:1] == ["--"] else parsed.words
+    return guarded(
+        "monitor",
+        lambda: monitor(words, region=parsed.region, interval_s=parsed.interval, json_file=parsed.json),
+    )
 
 
 def _run(parsed: argparse.Namespace) -> int:
@@ -133,6 +186,13 @@ def _seconds(text: str) -> float:
         seconds = math.nan
     if not 0.0 < seconds < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+    return seconds
+
+
+def _interval(text: str) -> float:
+    seconds = _seconds(text)
+    if not 0.2 <= seconds <= 60.0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 0.2 to 60")
     return seconds
 
 

@@ -32,6 +32,9 @@ class CarbonMagic(Configurable):
     project = Unicode(
         None, allow_none=True, help="The project in the records. Unset, the git repository's or the folder's name."
     ).tag(config=True)
+    keep_source = Bool(False, help="Keep the text of each cell with its record, and not only a hash of it.").tag(
+        config=True
+    )
     interval_s = Float(1.0, help="Seconds between two readings while a cell runs, 0.2 to 10.").tag(config=True)
     rest_interval_s = Float(10.0, help="Seconds between two readings at rest, 1 to 60.").tag(config=True)
 

@@ -6,7 +6,6 @@ against.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -50,7 +49,7 @@ def record_of(window: Window, measured: Measurement, place: Place, facts: Facts,
         return domains[domain].provenance if domain in domains else None
 
     return CellRecord(
-        record_id=uuid.uuid4().hex,
+        record_id=window.record_id,
         session_id=facts.session_id,
         project=facts.project,
         notebook=facts.notebook,
@@ -107,17 +106,22 @@ def estimate_of(snapshot: Snapshot, duration_s: float) -> Measurement:
             energy = Interval.exact(total.power_w * duration_s).times(BELOW_RESOLUTION)
             domains[domain] = DomainEnergy(energy, energy, 0.0, total.provenance)
     own = sum_independent(energy.own_j for energy in domains.values()) if domains else None
+    return unknown(duration_s)._replace(own_j=own, machine_j=own, domains=domains, below_resolution=True)
+
+
+def unknown(duration_s: float) -> Measurement:
+    """A window of which nothing is known but how long it was."""
     return Measurement(
         duration_s=duration_s,
-        own_j=own,
-        machine_j=own,
+        own_j=None,
+        machine_j=None,
         marginal_j=None,
-        domains=domains,
+        domains={},
         share=None,
         cpu_s=None,
         gpu_utilization=None,
         sensors=(),
-        below_resolution=True,
+        below_resolution=False,
     )
 
 

@@ -24,6 +24,9 @@ HELP = """\
 %carbon cells           its most expensive cells
         [-n N]            so many, 10 if not said
         [--sort KEY]      by energy (as if not said) or by time
+%carbon history         what was recorded so far, in all notebooks
+        [--since WHEN]    since 90m, 36h, 7d, 4w ago or 2026-11-01
+        [--by WHAT]       by project (as if not said), notebook, day or label
 %carbon region          the grid in use, and how it was found
 %carbon region ID       use this grid from now on: FR, US-CA, aws:eu-north-1
 %carbon on              track every cell
@@ -40,10 +43,12 @@ HELP = """\
 
 Settings: %config CarbonMagic
 """
-COMMANDS = ("cells", "region", "on", "off", "doctor", "reset", "help")
+COMMANDS = ("cells", "history", "region", "on", "off", "doctor", "reset", "help")
 Sort = Literal["energy", "time"]
 SORTS = ("energy", "time")
 MOST_CELLS = 1000
+KEPT_S = 1.0
+"""The history waits this long at most until the cells so far are in the ledger."""
 
 
 @magics_class
@@ -70,6 +75,7 @@ class CarbonMagics(Magics):
             return
         actions: dict[str, Callable[[list[str]], None]] = {
             "cells": self._cells,
+            "history": self._history,
             "region": self._region,
             "on": self._on,
             "off": self._off,
@@ -94,6 +100,24 @@ class CarbonMagics(Magics):
         limit, sort = _cells_options(words)
         snapshot = self.session.snapshot()
         _display(cells(snapshot.records, limit, sort, running=snapshot.running, between_j=snapshot.between_cells_j))
+
+    def _history(self, words: list[str]) -> None:
+        import sqlite3
+
+        from carbon_magic.commands.history import gather, options
+        from carbon_magic.views.history import history
+
+        try:
+            by, since = options(words)
+        except ValueError as error:
+            raise UsageError(f"%carbon history: {error}") from None
+        self.session.settle(KEPT_S)
+        self.session.flush(KEPT_S)
+        try:
+            shown = gather(by, since)
+        except (OSError, sqlite3.Error) as error:
+            raise UsageError(f"%carbon history: {error}") from None
+        _display(history(shown))
 
     def _region(self, words: list[str]) -> None:
         if not words:
@@ -191,9 +215,20 @@ def complete_line(shell: Any, event: Any) -> list[str]:
         offered = _regions(event)
     elif before[0] == "cells":
         offered = list(SORTS) if before[-1] == "--sort" else ["-n", "--sort"]
+    elif before[0] == "history":
+        offered = _history_words(before[-1])
     else:
         offered = []
     return [word for word in offered if word.lower().startswith(last.lower())]
+
+
+def _history_words(last: str) -> list[str]:
+    from carbon_magic.commands.history import OPTIONS
+    from carbon_magic.ledger.read import BYS
+
+    if last == "--by":
+        return list(BYS)
+    return ["24h", "7d", "30d"] if last == "--since" else list(OPTIONS)
 
 
 def _regions(event: Any) -> list[str]:

@@ -16,17 +16,26 @@ from carbon_magic.power.machine import Machine, read_text
 from carbon_magic.power.neighbours import Neighbours
 from carbon_magic.power.sampler import Pace, Sampler
 from carbon_magic.power.share import Part
-from carbon_magic.power.usage import usage_of
+from carbon_magic.power.usage import Usage, usage_of
 
 COUNT_AGAIN_S = 10.0
 """How often the other kernels of the machine are counted."""
 
 
 class Meter:
-    """Starts and stops the sampler of this process."""
+    """Starts and stops the sampler of this process.
 
-    def __init__(self, environ: Mapping[str, str], scope: ScopeOption) -> None:
+    Args:
+        environ: the process's environment.
+        scope: whose the machine is.
+        find_usage: who is measured on the machine with this root; without, this process.
+    """
+
+    def __init__(
+        self, environ: Mapping[str, str], scope: ScopeOption, find_usage: Callable[[Path], Usage] | None = None
+    ) -> None:
         self._environ = environ
+        self._find_usage = find_usage or usage_of
         self._root = Path(environ.get("CARBON_MAGIC_ROOT") or "/")
         self.machine = Machine.of(self._root)
         self.allotment: Allotment = allotment(self.machine, environ, scope)
@@ -52,7 +61,7 @@ class Meter:
         """Open the sensors and begin to read them; `ready` gets the sampler before its first reading."""
         self.neighbours = Neighbours(self._group())
         self._counted = (float("-inf"), 1)
-        usage = usage_of(self._root)
+        usage = self._find_usage(self._root)
         sampler = Sampler(
             usage,
             discover(self.machine, lambda: usage.busy_s),

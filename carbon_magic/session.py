@@ -21,6 +21,7 @@ from carbon_magic.accounts import Accounts
 from carbon_magic.config import CarbonMagic
 from carbon_magic.describe import Facts, estimate_of
 from carbon_magic.grid.intensity import place
+from carbon_magic.keeper import KEPT_AFTER_S, Keeper
 from carbon_magic.ledger.record import CellRecord, safe_cell_id
 from carbon_magic.meter import Meter
 from carbon_magic.options import CellOptions, options_of
@@ -37,6 +38,8 @@ LINGER_S = 2.0
 """After the last cell the sampler keeps its pace this long: the next cell often comes at once."""
 ANSWER_S = 0.05
 """Whoever asks for a figure waits at most this long for an extra reading."""
+LAST_S = 0.3
+"""When it ends, it waits this long at most for readings that the last cells still need."""
 
 _current: Session | None = None
 
@@ -65,9 +68,9 @@ class Session:
         order = feed.order()
         self._said_region = order.region if order is not None else None
         self._accounts = Accounts(self._facts(), self._place(), self._meter.part)
+        self._accounts.on_record = self._recorded
         self._feed = feed.Feed(order.sink) if order is not None else None
-        if self._feed is not None:
-            self._accounts.on_record = self._feed.record
+        self._keeper = Keeper(self._accounts, "kernel", self.environ, lambda: bool(config.keep_source))
         config.observe(self._configured, names=["region", "pue", "scope", "interval_s", "rest_interval_s", "project"])
 
     # Switching
@@ -85,12 +88,15 @@ class Session:
         self._rest()
 
     def close(self) -> None:
-        """End it all: the thread, the descriptors, the file among other kernels' files."""
+        """End it all: the threads, the descriptors, the file among other kernels' files. What was measured is kept."""
         self.tracking = False
         self.config.unobserve_all()
         if os.getpid() != self._pid:
             return
+        self.settle(LAST_S)
         self._stop_sampler()
+        self._keeper.finish()
+        self._keeper.close()
         if self._feed is not None:
             self._feed.close()
 
@@ -110,6 +116,7 @@ class Session:
             options = options_of(info.raw_cell)
             if self.tracking or options is not None:
                 window = self._open(options, execution_count, getattr(info, "cell_id", None))
+                window.source = info.raw_cell
         self._threads.begin(info, window)
 
     def post_run_cell(self, result: Any) -> Window | None:
@@ -152,6 +159,8 @@ class Session:
             window.execution_count = result.execution_count
         self._last_close_s = window.closed_s
         self._accounts.closed(window, window.closed_s)
+        if sampler is not None and window.closed_s - window.opened_s >= KEPT_AFTER_S:
+            sampler.poke(0.0)  # it stands in the ledger as running: let its end follow soon
 
     def inside_a_cell(self) -> bool:
         """Whether this thread is in a cell."""
@@ -186,6 +195,10 @@ class Session:
                 time.sleep(min(0.05, max(0.0, deadline_s - time.monotonic())))
         return True
 
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until all that is settled stands in the ledger. False where the time was too short."""
+        return self._keeper.writer.flush(timeout_s)
+
     def findings(self) -> Findings:
         """What the doctor reports."""
         from carbon_magic.views.doctor import Findings
@@ -197,6 +210,7 @@ class Session:
             problems = sampler.problems()
             idle_w = {c.sensor.name: (c.baseline.power_w().best, c.baseline.seen) for c in sampler.channels}
         problems += [trouble for trouble in (self.trouble, neighbours and neighbours.problem) if trouble]
+        problems += self._keeper.writer.problems()
         return Findings(
             candidates=self._meter.candidates(),
             idle_w=idle_w,
@@ -206,6 +220,7 @@ class Session:
             place=self.place,
             problems=problems,
             versions=f"carbon-magic {__version__}, Python {platform.python_version()}, {platform.system()}",
+            records=self._keeper.where(),
         )
 
     @property
@@ -259,8 +274,15 @@ class Session:
     def _ticked(self, now_s: float) -> None:
         """After each tick, in the sampler's thread."""
         self._accounts.on_tick(now_s)
+        self._keeper.ticked(now_s)
         if self._feed is not None:
             self._feed.now(self._accounts)
+
+    def _recorded(self, record: CellRecord, window: Window) -> None:
+        """With each final record, in the sampler's thread."""
+        self._keeper.record(record, window)
+        if self._feed is not None:
+            self._feed.record(record)
 
     def _is_busy(self) -> bool:
         return self._accounts.busy or time.monotonic() - self._last_close_s < LINGER_S

@@ -8,8 +8,9 @@ an interrupted coroutine ends without a result. So an end is matched to its begi
 
 from __future__ import annotations
 
-import asyncio
+import sys
 import threading
+import uuid
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
@@ -44,6 +45,10 @@ class Window:
     """The mark of the tick at the beginning."""
     measured: Measurement | None = None
     record: CellRecord | None = None
+    record_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    """Of its record, running or final."""
+    source: str | None = None
+    """The cell's text as it was run: its hash is kept with the record."""
 
 
 @dataclass(slots=True)
@@ -103,4 +108,11 @@ def status_of(result: Any) -> Status:
     error = result.error_before_exec or result.error_in_exec
     if error is None:
         return "ok"
-    return "interrupted" if isinstance(error, (KeyboardInterrupt, asyncio.CancelledError)) else "error"
+    return "interrupted" if is_interrupt(error) else "error"
+
+
+def is_interrupt(error: BaseException) -> bool:
+    """Whether it was stopped from outside: by Ctrl-C, or as a task that is cancelled."""
+    # Importing asyncio costs a script 20 ms; where it is not imported nothing can have been cancelled.
+    cancelled = getattr(sys.modules.get("asyncio"), "CancelledError", KeyboardInterrupt)
+    return isinstance(error, (KeyboardInterrupt, cancelled))

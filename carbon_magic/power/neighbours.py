@@ -31,7 +31,7 @@ class Neighbours:
         try:
             _make_private(self._folder)
             pid = os.getpid()
-            file = self._folder / f"{self._group}-{pid}-{_started(pid)}"
+            file = self._folder / f"{self._group}-{pid}-{process_started(pid)}"
             file.touch(mode=0o600)
             self._file = file
         except OSError as error:
@@ -49,7 +49,7 @@ class Neighbours:
             pid, _, started = rest.partition("-")
             if group != self._group or not pid.isascii() or not pid.isdigit():
                 continue
-            if _started(int(pid)) == started:
+            if process_started(int(pid)) == started:
                 alive.add(pid)
             else:
                 (self._folder / name).unlink(missing_ok=True)
@@ -92,12 +92,13 @@ def _namespace() -> str:
         return ""
 
 
-def _started(pid: int) -> str | None:
+def process_started(pid: int) -> str | None:
     """When a process began, in whatever unit the platform has: with the number it names a process for good."""
     if sys.platform == "linux":
         line = rawread.read_once(f"/proc/{pid}/stat")
         fields = line[line.rfind(b")") + 2 :].split() if line else []
-        return fields[19].decode() if len(fields) > 19 else None
+        # One that has died and waits to be reaped (Z) lives no more.
+        return fields[19].decode() if len(fields) > 19 and fields[0] not in (b"Z", b"X") else None
     import psutil
 
     try:

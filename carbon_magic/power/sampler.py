@@ -154,8 +154,8 @@ class Sampler:
         # Debuggers stop and list every thread but those marked like this.
         thread.pydev_do_not_trace = True  # type: ignore[attr-defined]
         thread.is_pydev_daemon_thread = True  # type: ignore[attr-defined]
-        self._thread = thread
         thread.start()
+        self._thread = thread
 
     def stop(self, wait_s: float = 2.0) -> None:
         """Have the thread take a last reading, close every sensor and end. In a forked child only forget it."""

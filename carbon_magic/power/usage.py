@@ -70,15 +70,19 @@ if sys.platform == "linux":
             return None
 
     class LinuxUsage:
-        """`Usage` by procfs and CPU clocks. `root` may be a made-up machine: it gives the machine's busy seconds."""
+        """`Usage` by procfs and CPU clocks. `root` may be a made-up machine: it gives the machine's busy seconds.
 
-        def __init__(self, root: Path = Path("/"), proc: str = "/proc") -> None:
+        Without `itself` it is that of this process's children alone, and of theirs.
+        """
+
+        def __init__(self, root: Path = Path("/"), proc: str = "/proc", *, itself: bool = True) -> None:
             try:
                 self._stat: rawread.HeldFile | None = rawread.HeldFile(root / "proc" / "stat")
             except OSError:
                 self._stat = None  # then the machine is taken to have been as busy as the tree
             self._proc = proc
             self._pid = os.getpid()
+            self._itself = itself
             self._seen: dict[int, _Seen] = {}
             self._reaped_s = _reaped_here_s()
             self._lost_s = 0.0
@@ -90,14 +94,14 @@ if sys.platform == "linux":
 
         @property
         def pids(self) -> frozenset[int]:
-            return frozenset(self._seen) | {self._pid}
+            return frozenset(self._seen) | ({self._pid} if self._itself else frozenset())
 
         def close(self) -> None:
             if self._stat is not None:
                 self._stat.close()
 
         def border(self) -> float:
-            own = time.process_time() + _reaped_here_s() + self._lost_s
+            own = self._itself_s() + _reaped_here_s() + self._lost_s
             known = self._seen
             fresh = [pid for pid in self._children_of(self._pid, str(threading.get_native_id())) if pid not in known]
             for pid in (*known, *fresh):
@@ -121,11 +125,14 @@ if sys.platform == "linux":
             )
             self._lost_s += max(0.0, sum(self._seen[pid].total_s for pid in gone) - risen)
             self._seen, self._reaped_s = seen, reaped
-            own = time.process_time() + reaped + self._lost_s + sum(entry.total_s for entry in seen.values())
+            own = self._itself_s() + reaped + self._lost_s + sum(entry.total_s for entry in seen.values())
             self._own_s = max(self._own_s, own)
             busy_s = self._own_s if self._stat is None else busy_seconds(self._stat.read())
             self.busy_s = max(self.busy_s, busy_s)
             return self._own_s, self.busy_s
+
+        def _itself_s(self) -> float:
+            return time.process_time() if self._itself else 0.0
 
         def _scan(self) -> dict[int, _Seen]:
             """Every live descendant, and those known ones that were handed to another parent."""
@@ -182,26 +189,30 @@ def busy_seconds(stat: bytes) -> float:
 
 
 class PsutilUsage:
-    """`Usage` by psutil, for macOS and Windows: seconds of children are lost where they end between two ticks."""
+    """`Usage` by psutil, for macOS and Windows: seconds of children are lost where they end between two ticks.
 
-    def __init__(self) -> None:
+    Without `itself` it is that of this process's children alone, and of theirs.
+    """
+
+    def __init__(self, *, itself: bool = True) -> None:
         import psutil
 
         self._psutil = psutil
         self._process = psutil.Process()
+        self._itself = itself
         self._seen: dict[int, float] = {}
         self._lost_s = 0.0
         self.busy_s = 0.0
 
     @property
     def pids(self) -> frozenset[int]:
-        return frozenset(self._seen) | {self._process.pid}
+        return frozenset(self._seen) | ({self._process.pid} if self._itself else frozenset())
 
     def close(self) -> None:
         """Nothing is held."""
 
     def border(self) -> float:
-        return time.process_time() + self._lost_s + sum(self._seen.values())
+        return self._itself_s() + self._lost_s + sum(self._seen.values())
 
     def tick(self) -> tuple[float, float]:
         seen: dict[int, float] = {}
@@ -215,7 +226,10 @@ class PsutilUsage:
         self._seen = seen
         machine = self._psutil.cpu_times()
         self.busy_s = sum(getattr(machine, name, 0.0) for name in ("user", "nice", "system", "irq", "softirq"))
-        return time.process_time() + self._lost_s + sum(seen.values()), self.busy_s
+        return self._itself_s() + self._lost_s + sum(seen.values()), self.busy_s
+
+    def _itself_s(self) -> float:
+        return time.process_time() if self._itself else 0.0
 
 
 def usage_of(root: Path = Path("/")) -> Usage:
@@ -223,3 +237,11 @@ def usage_of(root: Path = Path("/")) -> Usage:
     if sys.platform == "linux":
         return LinuxUsage(root)
     return PsutilUsage()
+
+
+def usage_of_children(root: Path = Path("/")) -> Usage:
+    """The same of what this process has started, without itself. What they have used up to their end is known exactly
+    where this process waits for them."""
+    if sys.platform == "linux":
+        return LinuxUsage(root, itself=False)
+    return PsutilUsage(itself=False)

@@ -8,14 +8,12 @@ bounded, and what is no record whose numbers are in order is left out and counte
 
 from __future__ import annotations
 
-import itertools
 import json
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeGuard, get_args
 
-from carbon_magic.ledger.record import BOUNDARY, CellRecord, Status
-from carbon_magic.power.sensor import Provenance
+from carbon_magic.ledger.check import checked_record, is_count, is_number
+from carbon_magic.ledger.record import CellRecord
 
 MAX_LINE_BYTES = 256 * 1024
 """A record has about 2 kB; a longer line than this was not written by a session."""
@@ -23,30 +21,6 @@ MAX_RECORDS = 100_000
 """As many cells of one notebook are kept."""
 MAX_BYTES = 1 << 30
 """As much of one sink is read: a `now` line each second for five days."""
-
-_MAX_TEXT = 10_000
-_LARGEST = 1e18
-"""No figure of a cell is larger in any unit used here: in joules it is as much as a country uses in a year."""
-_TEXT = {"record_id", "session_id", "started_at", "scope", "boundary", "region", "region_source"} | {
-    "intensity_source",
-    "data_version",
-    "version",
-}
-_TEXT_OR_NONE = {"project", "notebook", "cell_id", "label"}
-_FLAGS = {"final", "concurrent", "below_resolution"}
-_COUNTS_OR_NONE = {"execution_count", "intensity_year"}
-_NUMBERS = {"duration_s", "intensity_g_per_kwh", "intensity_low", "intensity_high", "pue"}
-_PROVENANCES = {"cpu_provenance", "gpu_provenance", "dram_provenance"}
-_OTHERS = {"status", "sensors"}
-_NUMBERS_OR_NONE = {field.name for field in fields(CellRecord)} - (
-    _TEXT | _TEXT_OR_NONE | _FLAGS | _COUNTS_OR_NONE | _NUMBERS | _PROVENANCES | _OTHERS
-)
-_IN_ORDER = (
-    ("energy_j_low", "energy_j", "energy_j_high"),
-    ("machine_energy_j_low", "machine_energy_j", "machine_energy_j_high"),
-    ("emissions_g_low", "emissions_g", "emissions_g_high"),
-    ("intensity_low", "intensity_g_per_kwh", "intensity_high"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,59 +100,14 @@ class Sink:
             self.left_out += 1
 
 
-def checked_record(data: object) -> CellRecord | None:
-    """The record in a decoded JSON object, or None unless every field has its type and the figures are in order."""
-    if not isinstance(data, dict):
-        return None
-    try:
-        record = CellRecord.from_dict(data)
-    except TypeError:
-        return None
-    values = {field.name: getattr(record, field.name) for field in fields(CellRecord)}
-    valid = (
-        all(_is_text(values[name]) for name in _TEXT)
-        and all(values[name] is None or _is_text(values[name]) for name in _TEXT_OR_NONE)
-        and all(isinstance(values[name], bool) for name in _FLAGS)
-        and all(values[name] is None or _is_count(values[name]) for name in _COUNTS_OR_NONE)
-        and all(_is_number(values[name]) for name in _NUMBERS)
-        and all(values[name] is None or _is_number(values[name]) for name in _NUMBERS_OR_NONE)
-        and all(values[name] in (None, *get_args(Provenance)) for name in _PROVENANCES)
-        and values["status"] in get_args(Status)
-        and values["boundary"] == BOUNDARY
-        and len(values["sensors"]) <= 1000
-        and all(_is_text(sensor) for sensor in values["sensors"])
-        and all(_in_order([values[name] for name in names]) for names in _IN_ORDER)
-    )
-    return record if valid else None
-
-
 def _checked_now(data: object) -> Now | None:
     if not isinstance(data, dict):
         return None
     energy_j, cells, running = data.get("energy_j"), data.get("cells"), data.get("running")
-    if not (energy_j is None or _is_number(energy_j)) or not _is_count(cells):
+    if not (energy_j is None or is_number(energy_j)) or not is_count(cells):
         return None
     running_s, record = None, None
     if isinstance(running, dict):
         running_s = running.get("duration_s")
         record = checked_record(running.get("record"))
-    return Now(energy_j=energy_j, cells=cells, running_s=running_s if _is_number(running_s) else None, running=record)
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and len(value) <= _MAX_TEXT
-
-
-def _is_count(value: object) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 53
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return 0 <= value <= _LARGEST
-
-
-def _in_order(values: list[Any]) -> bool:
-    known = [value for value in values if value is not None]
-    return all(low <= high for low, high in itertools.pairwise(known))
+    return Now(energy_j=energy_j, cells=cells, running_s=running_s if is_number(running_s) else None, running=record)

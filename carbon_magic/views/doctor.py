@@ -30,6 +30,8 @@ class Findings:
     place: Place
     problems: Sequence[str]
     versions: str
+    records: str = "not kept: no session is running here"
+    """Where they are kept, in words."""
 
 
 def doctor_text(found: Findings) -> str:
@@ -42,6 +44,7 @@ def doctor_text(found: Findings) -> str:
     lines += _section("This kernel's share", [f"{found.scope}: {found.scope_reason}"])
     lines += _section("Region", place_text(found.place).splitlines())
     lines += _section("Tracking", ["every cell" if found.tracking else "off: only cells that begin with %%carbon"])
+    lines += _section("Records", [found.records])
     lines += _section("Problems", found.problems or ["none"])
     lines += _section("Versions", [found.versions])
     return for_text("\n".join(lines)) + "\n"

@@ -21,6 +21,19 @@ _PICTURED_AT_MOST_S = 100 * 365 * 86_400.0
 
 SCOPE = "Chips only, this kernel’s share."
 SET_REGION = "%carbon region FR"
+
+
+class Words(NamedTuple):
+    """What a result calls what it is about, and what people can do about it there."""
+
+    unnamed: str = "This cell"
+    scope: str = SCOPE
+    set_region: str = SET_REGION
+    unmeasured: str = "No sensor and no model gave figures for this cell. What was tried: %carbon doctor"
+    concurrent: str = "Another cell ran at the same time: the two overlap and are never added."
+
+
+CELL = Words()
 NAMES: dict[Domain, str] = {"cpu": "CPU", "gpu": "GPU", "dram": "DRAM", "other": "Other"}
 
 _SENSOR_WORDS: dict[Domain, tuple[tuple[str, str], ...]] = {
@@ -110,14 +123,21 @@ def origin(domain: Domain, provenance: Provenance | None, sensors: Iterable[str]
 
 
 def place_sentence(
-    name: str, source: str, intensity_g_per_kwh: Interval | None, *, by: str, year: int | None, pue: float | None
+    name: str,
+    source: str,
+    intensity_g_per_kwh: Interval | None,
+    *,
+    by: str,
+    year: int | None,
+    pue: float | None,
+    set_region: str = SET_REGION,
 ) -> str:
     """`France, 41 g/kWh (Ember, 2025), set by you.`, or what to do where the region is unknown."""
     if source == "unknown":
         grids = ""
         if intensity_g_per_kwh is not None:
             grids = f": grids of the world, {written.intensity_range(intensity_g_per_kwh).alone}"
-        return f"Region unknown{grids} (5th to 95th percentile of countries). Say where you are: {SET_REGION}"
+        return f"Region unknown{grids} (5th to 95th percentile of countries). Say where you are: {set_region}"
     said = [clean(name, 60)]
     if intensity_g_per_kwh is not None:
         credit = ", ".join(part for part in (clean(by, 40), clean(year, 10) if year is not None else "") if part)

@@ -15,9 +15,10 @@ from carbon_magic.power.sensor import Domain, Provenance
 from carbon_magic.quantity import Interval
 from carbon_magic.views import markup
 from carbon_magic.views.parts import (
-    SCOPE,
+    CELL,
     Fact,
     Part,
+    Words,
     emissions_fact,
     energy_fact,
     equivalent,
@@ -31,27 +32,27 @@ from carbon_magic.views.plain import TEXT_WIDTH, clean, cut, fill, for_text, int
 from carbon_magic.views.shown import Shown
 
 
-def result(record: CellRecord, ascii_only: bool = False) -> Shown:
+def result(record: CellRecord, ascii_only: bool = False, words: Words = CELL) -> Shown:
     """The block in both forms, for IPython's `display`."""
-    return Shown(result_text(record, ascii_only=ascii_only), result_html(record))
+    return Shown(result_text(record, ascii_only=ascii_only, words=words), result_html(record, words))
 
 
-def result_text(record: CellRecord, width: int = TEXT_WIDTH, ascii_only: bool = False) -> str:
+def result_text(record: CellRecord, width: int = TEXT_WIDTH, ascii_only: bool = False, words: Words = CELL) -> str:
     """The block as lines of at most `width` columns."""
     lines = fill(
         [for_text(fact.text) for fact in record_facts(record)],
         width,
-        first=f"{cut(record_label(record) or 'This cell', width - 2)}: ",
+        first=f"{cut(record_label(record) or words.unnamed, width - 2)}: ",
         rest="  ",
         gap="   ",
     )
     lines += split_lines(record_parts(record), width)
-    lines += paragraph(_sentences(record), width)
+    lines += paragraph(_sentences(record, words), width)
     text = "\n".join(lines)
     return to_ascii(text) if ascii_only else text
 
 
-def result_html(record: CellRecord) -> str:
+def result_html(record: CellRecord, words: Words = CELL) -> str:
     """The block as HTML that an untrusted notebook keeps whole."""
     parts = record_parts(record)
     label = clean(record.label) if record.label else ""
@@ -59,7 +60,7 @@ def result_html(record: CellRecord) -> str:
         markup.facts(label, record_facts(record)),
         markup.strip(parts),
         markup.legend(parts),
-        markup.notes(_sentences(record)),
+        markup.notes(_sentences(record, words)),
     )
 
 
@@ -128,18 +129,18 @@ def region_name(region_id: str) -> str:
         return region_id
 
 
-def _sentences(record: CellRecord) -> list[str]:
+def _sentences(record: CellRecord, words: Words) -> list[str]:
     energy_j = record_energy(record)
     if energy_j is None:
-        return ["No sensor and no model gave figures for this cell. What was tried: %carbon doctor"]
+        return [words.unmeasured]
     said = []
     if record.below_resolution:
         said.append("Below the sensor’s resolution: power × time.")
     if not record.final:
         said.append("First figures: a slow sensor has yet to report.")
     if record.concurrent:
-        said.append("Another cell ran at the same time: the two overlap and are never added.")
-    said.append(SCOPE)
+        said.append(words.concurrent)
+    said.append(words.scope)
     place = place_sentence(
         region_name(record.region),
         record.region_source,
@@ -147,6 +148,7 @@ def _sentences(record: CellRecord) -> list[str]:
         by=record.intensity_source,
         year=record.intensity_year,
         pue=number(record.pue),
+        set_region=words.set_region,
     )
     other_j = number(record.other_energy_j)
     rest = f"Supply, fans and disks: {written.energy(other_j)}, assumed, not added." if other_j else None

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from carbon_magic.ledger.check import checked_record
 from carbon_magic.ledger.record import CellRecord
 from carbon_magic.run import sink as sink_module
 from carbon_magic.run.notebooks import Notebook, read_notebook
@@ -17,7 +18,7 @@ from carbon_magic.run.output import records_json, write_atomically
 from carbon_magic.run.progress import figures, progress
 from carbon_magic.run.report import explain, notes, show, traceback_text
 from carbon_magic.run.runner import CellRun, Outcome
-from carbon_magic.run.sink import Sink, checked_record
+from carbon_magic.run.sink import Sink
 
 RECORD: dict[str, Any] = {
     "record_id": "r1",

@@ -76,7 +76,8 @@ def kernels(tmp_path: Path) -> Iterator[Callable[..., Kernel]]:
     def start(machine: str = "intel-desktop", environ: dict[str, str] | None = None, **settings: Any) -> Kernel:
         root = build(machine, tmp_path / f"{machine}-{len(sessions)}")
         config = CarbonMagic(**settings)
-        session = Session(config, {"CARBON_MAGIC_ROOT": str(root), **(environ or {})})
+        where = {"CARBON_MAGIC_ROOT": str(root), "CARBON_MAGIC_HOME": str(tmp_path / "kept")}
+        session = Session(config, {**where, **(environ or {})})
         sessions.append(session)
         session.on()
         return Kernel(session, config)

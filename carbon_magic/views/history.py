@@ -1,0 +1,266 @@
+"""What `%carbon history` shows: what projects, notebooks, days or labels have cost so far, as the ledger has it.
+
+Groups are sums of cells; the last row is that of whole sessions, with the time between their cells. Ranges add up, and
+of what was counted with the region unknown there is only a range of emissions. What was imported has no range, and a
+sum of nothing else shows none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from carbon_magic import written
+from carbon_magic.ledger.sums import Group
+from carbon_magic.quantity import Interval, sum_same_source
+from carbon_magic.views import markup
+from carbon_magic.views.parts import bar, emissions_fact, energy_fact
+from carbon_magic.views.plain import TEXT_WIDTH, clean, columns, cut, escape, for_text, pad, to_ascii
+from carbon_magic.views.shown import Shown
+
+LIMIT = 30
+"""Rows that are listed; the others are one row."""
+EMPTY = "Nothing has been recorded yet."
+EMPTY_SINCE = "Nothing has been recorded in that time."
+
+_HEADS = {"project": "Project", "notebook": "Notebook", "day": "Day", "label": "Label"}
+_PLURALS = {"project": "projects", "notebook": "notebooks", "day": "days", "label": "labels"}
+_NAME_AT_LEAST, _NAME_AT_MOST = 12, 48
+_BAR = 8
+_BAR_PX = 90
+_PROBLEMS_SHOWN = 5
+
+
+class History(NamedTuple):
+    """What is shown: groups as the ledger's reader gives them, and what is to be said with them."""
+
+    groups: Sequence[Group]
+    total: Group
+    by: str
+    """`project`, `notebook`, `day` or `label`."""
+    since: datetime | None = None
+    imported: int = 0
+    """Runs of other tools among them, whose range nobody knows."""
+    problems: Sequence[str] = ()
+    """What of the ledger could not be read."""
+
+
+class _Row(NamedTuple):
+    name: str
+    cells: str
+    energy: str
+    bounds: str
+    emissions: str
+    emissions_bounds: str
+    time: str
+    best_j: float | None = None
+    """For the bar, None for none."""
+    strong: bool = False
+
+
+def history(shown: History, ascii_only: bool = False) -> Shown:
+    """The table in both forms, for IPython's `display`."""
+    return Shown(history_text(shown, ascii_only=ascii_only), history_html(shown))
+
+
+def history_text(shown: History, width: int = TEXT_WIDTH, ascii_only: bool = False) -> str:
+    """The table as lines of at most `width` columns; where they are few, first the bars go, then emissions' ranges,
+    then energy's."""
+    lines = [] if _is_empty(shown) else _laid_out(shown, width)
+    lines += [line for note in _notes(shown) for line in _wrapped(for_text(note), width)]
+    text = "\n".join(lines)
+    return to_ascii(text) if ascii_only else text
+
+
+def history_html(shown: History) -> str:
+    """The table as HTML that an untrusted notebook keeps whole."""
+    notes = markup.notes(_notes(shown))
+    if _is_empty(shown):
+        return markup.block(notes)
+    rows = _rows(shown)
+    largest = max((row.best_j or 0.0 for row in rows), default=0.0)
+    muted = f"{markup.MUTED};font-weight:400"
+    heads = (_HEADS[shown.by], "Cells", "Energy", written.CO2E_SCREEN, "Time", "")
+    head = "".join(_cell(name, "th", right=0 < i < 5, css=muted) for i, name in enumerate(heads))
+    body = "\n".join(_html_row(row, largest) for row in rows)
+    table = (
+        '<div style="overflow-x:auto">'
+        '<table style="border-collapse:collapse;margin:0;font-size:13px;color:inherit;table-layout:auto">'
+        f'<thead><tr style="background:none">{head}</tr></thead>\n<tbody>{body}</tbody></table></div>'
+    )
+    return markup.block(table, notes, max_width=760)
+
+
+def _is_empty(shown: History) -> bool:
+    return not shown.groups and not shown.total.first_at
+
+
+def _rows(shown: History) -> list[_Row]:
+    groups = list(shown.groups)
+    left: list[Group] = []
+    if len(groups) > LIMIT + 1:  # one more is listed in the place of a row that would say so
+        by_day = shown.by == "day"
+        groups, left = (groups[-LIMIT:], groups[:-LIMIT]) if by_day else (groups[:LIMIT], groups[LIMIT:])
+    rows = [_row(_name(group.name, shown.by), group, bar=True) for group in groups]
+    if left:
+        which = "earlier" if shown.by == "day" else "more"
+        rest = _row(f"{len(left)} {which} {_PLURALS[shown.by]}", _sum(left))
+        rows.insert(0 if shown.by == "day" else len(rows), rest)
+    rows.append(_row("All", shown.total)._replace(strong=True))
+    return rows
+
+
+def _row(name: str, group: Group, *, bar: bool = False) -> _Row:
+    energy = energy_fact(group.energy_j)
+    emissions = emissions_fact(group.emissions_g, group.emissions_known)
+    has_grams = group.emissions_g is not None and has_range(group.emissions_g)
+    return _Row(
+        name=name,
+        cells=f"{group.cells}",
+        energy="unknown" if group.energy_j is None else energy.figure,
+        bounds=energy.bounds if group.energy_j is not None and has_range(group.energy_j) else "",
+        # The column's head says CO₂e.
+        emissions="unknown"
+        if group.emissions_g is None
+        else emissions.figure.replace(written.NBSP + written.CO2E_SCREEN, ""),
+        emissions_bounds=emissions.bounds if emissions.best and has_grams else "",
+        time=written.duration(group.duration_s),
+        best_j=group.energy_j.best if bar and group.energy_j is not None else None,
+    )
+
+
+def _sum(groups: Sequence[Group]) -> Group:
+    energies = [group.energy_j for group in groups if group.energy_j is not None]
+    grams = [group.emissions_g for group in groups if group.emissions_g is not None]
+    return Group(
+        None,
+        sum(group.cells for group in groups),
+        sum(group.duration_s for group in groups),
+        sum_same_source(energies) if energies else None,
+        sum_same_source(grams) if grams else None,
+        all(group.emissions_known for group in groups),
+        min(group.first_at for group in groups),
+        max(group.last_at for group in groups),
+    )
+
+
+def _name(name: str | None, by: str) -> str:
+    """A group's name in one line; of a path that is too long the end is kept, which tells notebooks apart."""
+    if name is None or not clean(name):
+        return f"no {by}"
+    if by != "notebook":
+        return clean(name, _NAME_AT_MOST)
+    whole = clean(name, 1000)
+    if columns(whole) <= _NAME_AT_MOST:
+        return whole
+    kept = whole
+    while columns(kept) > _NAME_AT_MOST - 1:
+        kept = kept[1:]
+    return "…" + kept
+
+
+def _notes(shown: History) -> list[str]:
+    said = []
+    if _is_empty(shown):
+        said.append(EMPTY if shown.since is None else EMPTY_SINCE)
+    else:
+        said.append(f"{_span(shown.total)}.")
+        if _between(shown):
+            said.append("The last row is of whole sessions, the time between their cells included.")
+        if not shown.total.emissions_known or not all(group.emissions_known for group in shown.groups):
+            said.append("Where the region was unknown, only a range of emissions is given.")
+        if shown.imported:
+            runs = f"{shown.imported} imported run{'s'[: shown.imported != 1]}"
+            said.append(f"How far the figures of {runs} may be wrong is unknown: they widen no range.")
+    for problem in shown.problems[:_PROBLEMS_SHOWN]:
+        said.append(f"Not read: {clean(problem, 200).rstrip('.')}.")
+    if len(shown.problems) > _PROBLEMS_SHOWN:
+        said.append(f"{len(shown.problems) - _PROBLEMS_SHOWN} more problems: %carbon doctor")
+    return said
+
+
+def _between(shown: History) -> bool:
+    """Whether the sessions used more than their cells, beyond what rounding does."""
+    cells = sum(group.energy_j.best for group in shown.groups if group.energy_j is not None)
+    return shown.total.energy_j is not None and shown.total.energy_j.best > cells * (1 + 1e-9)
+
+
+def has_range(figure: Interval) -> bool:
+    """False where all of a sum was imported: nobody knows how far it may be wrong, and no bounds are shown."""
+    return figure.best == 0.0 or not figure.low == figure.best == figure.high
+
+
+def _span(total: Group) -> str:
+    """`2026-11-01 to 2026-11-23`, by this machine's calendar."""
+    first, last = (datetime.fromisoformat(text).astimezone().strftime("%Y-%m-%d") for text in total[-2:])
+    return first if first == last else f"{first} to {last}"
+
+
+def _wrapped(note: str, width: int) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(note, width, break_on_hyphens=False)
+
+
+def _laid_out(shown: History, width: int) -> list[str]:
+    """The rows in columns. What does not fit goes in this order: bars, ranges, the ends of names."""
+    rows = _rows(shown)
+    head = _Row(_HEADS[shown.by], "Cells", "Energy", "", "CO2e", "", "Time")
+    for energy_bounds, emissions_bounds, bar_width in ((1, 1, _BAR), (1, 1, 0), (1, 0, 0), (0, 0, 0)):
+        table = [_texts(row, bool(energy_bounds), bool(emissions_bounds)) for row in [head, *rows]]
+        widths = [max(columns(line[index]) for line in table) for index in range(len(table[0]))]
+        others = sum(widths[1:]) + 2 * (len(widths) - 1) + (2 + bar_width if bar_width else 0)
+        if others + min(widths[0], _NAME_AT_LEAST) <= width:
+            break
+    widths[0] = max(min(widths[0], width - others), 1)
+    largest = max((row.best_j or 0.0 for row in rows), default=0.0)
+    lines = []
+    for row, texts in zip([head, *rows], table, strict=True):
+        placed = [pad(cut(text, widths[i]), widths[i], right=i in (1, 4)) for i, text in enumerate(texts)]
+        line = "  ".join(placed)
+        if bar_width and row.best_j is not None:
+            line += "  " + bar(row.best_j, largest, bar_width)
+        lines.append(cut(line.rstrip(), width))
+    return lines
+
+
+def _texts(row: _Row, energy_bounds: bool, emissions_bounds: bool) -> list[str]:
+    energy = f" {row.bounds}" if row.bounds and energy_bounds else ""
+    emissions = f" {row.emissions_bounds}" if row.emissions_bounds and emissions_bounds else ""
+    return [row.name, row.cells, row.energy + energy, row.emissions + emissions, row.time]
+
+
+def _cell(text: str, tag: str = "td", *, right: bool = False, css: str = "") -> str:
+    style = f"padding:1px 14px 1px 0;border:0;text-align:{'right' if right else 'left'};vertical-align:baseline"
+    return f'<{tag} style="{style}{";" if css else ""}{css}">{text}</{tag}>'
+
+
+def _html_row(row: _Row, largest: float) -> str:
+    weight = "font-weight:600" if row.strong else ""
+    cells_in_row = (
+        _cell(escape(row.name), css=weight)
+        + _cell(escape(row.cells), right=True, css=weight)
+        + _cell(_html_figure(row.energy, row.bounds), right=True, css=weight)
+        + _cell(_html_figure(row.emissions, row.emissions_bounds), right=True, css=weight)
+        + _cell(escape(row.time), right=True, css="white-space:nowrap")
+        + _cell(_html_bar(row, largest), css=f"width:{_BAR_PX}px;font-size:0;line-height:0;vertical-align:middle")
+    )
+    return f'<tr style="background:none">{cells_in_row}</tr>'
+
+
+def _html_figure(figure: str, bounds: str) -> str:
+    shown = f'<span style="white-space:nowrap">{escape(figure)}</span>'
+    if not bounds:
+        return shown
+    return f'{shown} <span style="{markup.MUTED};font-weight:400;white-space:nowrap">{escape(bounds)}</span>'
+
+
+def _html_bar(row: _Row, largest: float) -> str:
+    if row.best_j is None or largest <= 0.0 or row.best_j <= 0.0:
+        return ""
+    pixels = max(_BAR_PX * row.best_j / largest, 1.0)
+    return (
+        f'<span style="display:inline-block;height:4px;width:{pixels:.1f}px;vertical-align:middle;'
+        f'{markup.twice("background-color:{}", "other")}"></span>'
+    )
