@@ -66,10 +66,30 @@ def pair(pool: Callable[[str], Pair], kernel_name: str) -> Pair:
     return pool(kernel_name)
 
 
+@pytest.fixture(scope="module")
+def lone_pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Kernel]]:
+    """The tracked kernel of an environment, for tests that compare it with nothing."""
+    kernels: dict[str, Kernel] = {}
+
+    def kernel_of(kernel_name: str) -> Kernel:
+        kernel = kernels.get(kernel_name)
+        if kernel is None or not kernel.alive():
+            if kernel is not None:
+                kernel.close()
+            kernel = kernels[kernel_name] = Kernel(kernel_name, tmp_path_factory.mktemp(kernel_name) / "lone")
+            kernel.run(LOAD, allow_error=False)
+        kernel.run(FORGET, silent=True, store_history=False, allow_error=False)
+        return kernel
+
+    yield kernel_of
+    for kernel in kernels.values():
+        kernel.close()
+
+
 @pytest.fixture
-def tracked(pair: Pair) -> Kernel:
-    """The tracked one of the shared pair."""
-    return pair.tracked
+def tracked(lone_pool: Callable[[str], Kernel], kernel_name: str) -> Kernel:
+    """A tracked kernel, shared by a module's tests; the user's names are cleared before each test."""
+    return lone_pool(kernel_name)
 
 
 @pytest.fixture

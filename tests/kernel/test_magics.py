@@ -1,235 +1,398 @@
-"""`%carbon` and `%%carbon` in real kernels, on both ends of the IPython range."""
+"""What people type: `%carbon`, `%%carbon`, `%config CarbonMagic`, and what help and completion say about them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+import re
+from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+
+from carbon_magic.grid.regions import complete
 from kernel.conftest import Start
 from kernel.kernels import LOAD, Kernel, Outcome, records
 
-RECORD = "__import__('json').dumps({}.as_dict())"
-
-
-@pytest.fixture(scope="module")
-def kernels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Kernel]]:
-    """One tracked kernel of each environment, started when first asked for."""
-    started: dict[str, Kernel] = {}
-
-    def kernel_of(name: str) -> Kernel:
-        if name not in started:
-            started[name] = Kernel(name, tmp_path_factory.mktemp(name) / "work")
-            started[name].run(LOAD, allow_error=False)
-        return started[name]
-
-    yield kernel_of
-    for kernel in started.values():
-        kernel.close()
-
-
-@pytest.fixture
-def tracked(kernels: Callable[[str], Kernel], kernel_name: str) -> Kernel:
-    """The tracked kernel that this module's tests share."""
-    return kernels(kernel_name)
-
-
-def record(kernel: Kernel, name: str) -> dict[str, Any]:
-    """The record in a variable of the kernel."""
-    text = kernel.ask(RECORD.format(name))
-    found: dict[str, Any] = json.loads(text[1:-1].encode().decode("unicode_escape"))
-    return found
+SUBCOMMANDS = ["cells", "region", "on", "off", "doctor", "reset", "help"]
+OPTIONS = ["--sort", "-n", "-r", "-o", "-q", "-h"]
+ALL_REGIONS = complete("")
+SESSION = "__import__('carbon_magic.session').session.current()"
 
 
 def said(outcome: Outcome) -> str:
-    """What a magic printed, displayed as text, or wrote as its error."""
-    shown = "".join(content["data"]["text/plain"] for content in outcome.of("display_data"))
-    return outcome.text() + shown + outcome.text("stderr")
+    """All that a cell printed, on either stream."""
+    return outcome.text("stdout") + outcome.text("stderr")
 
 
-def test_the_result_is_shown_under_the_cell_as_html_and_as_text(tracked: Kernel) -> None:
-    outcome = tracked.run("%%carbon -n 'my work'\nsum(range(200_000))")
-    (panel,) = outcome.panels()
-    assert outcome.of("execute_result")[0]["data"]["text/plain"] == "19999900000"
-    assert panel["text/plain"].startswith("my work: ")
-    assert "my work" in panel["text/html"]
-    assert "CO2e" in panel["text/plain"]
-    assert "region unknown" in panel["text/plain"]
-    assert max(len(line) for line in panel["text/plain"].splitlines()) <= 79
+def refused(kernel: Kernel, code: str) -> str:
+    """The message of the UsageError that a cell ends with. IPython prints it in one line."""
+    outcome = kernel.run(code)
+    assert outcome.status == "error", outcome.published
+    assert outcome.content["ename"] == "UsageError"
+    assert "Traceback" not in said(outcome)
+    return str(outcome.content["evalue"])
 
 
-def test_a_hostile_label_is_text(tracked: Kernel) -> None:
-    outcome = tracked.run("%%carbon -n '<img src=x onerror=alert(1)> \\u202e $x$'\npass")
-    html = outcome.panels()[0]["text/html"]
-    assert "<img" not in html
-    assert "&lt;img src=x onerror=alert(1)&gt;" in html
-    assert "\u202e" not in html + outcome.panels()[0]["text/plain"]
+def completions(kernel: Kernel, code: str) -> list[str]:
+    """What the line can become, for each offer."""
+    content = kernel.request("complete_request", {"code": code, "cursor_pos": len(code)}).content
+    return [code[: content["cursor_start"]] + match for match in content["matches"]]
 
 
-def test_the_options_of_the_cell_magic(tracked: Kernel) -> None:
-    outcome = tracked.run("%%carbon -q -n quiet -r se -o kept\nx = sum(range(300_000))")
-    assert outcome.panels() == []
-    assert outcome.status == "ok"
-    kept = record(tracked, "kept")
-    assert (kept["label"], kept["region"], kept["region_source"], kept["status"]) == ("quiet", "SE", "cell", "ok")
-    assert kept["energy_j_low"] <= kept["energy_j"] <= kept["energy_j_high"]
-    assert kept["emissions_g_low"] <= kept["emissions_g"] <= kept["emissions_g_high"]
-    assert kept["boundary"] == "components"
-
-
-def test_a_cell_that_fails_shows_its_error_and_what_it_cost(tracked: Kernel) -> None:
-    outcome = tracked.run("%%carbon -o failed\n1/0")
-    assert outcome.status == "error"
-    assert outcome.of("error")[0]["ename"] == "ZeroDivisionError"
-    assert "error after" in outcome.panels()[0]["text/plain"]
-    assert record(tracked, "failed")["status"] == "error"
-
-
-@pytest.mark.parametrize(
-    ("cell", "names"),
-    [
-        ("%%carbon -x\n1", "-x"),
-        ("%%carbon --lable a\n1", "--name"),
-        ("%%carbon -n\n1", "-n"),
-        ("%%carbon -r FRR\n1", "FR (France)"),
-        ("%%carbon -r Georgia\n1", "US-GA"),
-        ("%%carbon -o 1x\n1", "1x"),
-        ("%%carbon 'open\n1", "quotation"),
-        ("%%carbon\n", "body is empty"),
-        ("%%carbon\n   \n", "nothing below it"),
-        ("%carbon regin", "region"),
-        ("%carbon region FRR", "FR (France)"),
-        ("%carbon cells --srt energy", "--sort"),
-        ("%carbon cells --sort energi", "energy"),
-        ("%carbon cells -n 0", "1 to"),
-        ("%carbon cells -n", "misses"),
-        ("%carbon on now", "now"),
-    ],
-)
-def test_what_is_mistyped_is_an_error_at_once_that_says_what_is_near(tracked: Kernel, cell: str, names: str) -> None:
-    before = records(tracked)
-    outcome = tracked.run(cell)
-    assert "UsageError" in said(outcome)
-    assert names in said(outcome)
-    assert outcome.of("execute_result") == []
-    assert records(tracked) == before + 1
-
-
-@pytest.mark.parametrize("cell", ["%%carbon -h\n1", "%%carbon --help\nx"])
-def test_the_cell_magic_explains_itself(tracked: Kernel, cell: str) -> None:
-    outcome = tracked.run(cell)
-    assert "-n LABEL" in said(outcome)
-    assert outcome.of("execute_result") == []
-
-
-@pytest.mark.parametrize("cell", ["%carbon?", "%%carbon?"])
-def test_help_on_the_magic_itself(tracked: Kernel, cell: str) -> None:
-    (page,) = tracked.run(cell).content["payload"]
-    assert "%carbon help" in page["data"]["text/plain"]
-
-
-def test_the_lines_answer(start: Start) -> None:
-    kernel = start()
-    kernel.run(LOAD, allow_error=False)
-    assert "No cell" in said(kernel.run("%carbon cells")) or "running" in said(kernel.run("%carbon cells"))
-    kernel.run("x = sum(range(300_000))")
-    summary = kernel.run("%carbon")
-    assert "Session" in said(summary)
-    assert summary.panels()
-    cells = said(kernel.run("%carbon cells -n 1 --sort=time"))
-    assert "earlier" in cells
-    doctor = said(kernel.run("%carbon doctor"))
-    for word in ("Sensors", "used", "Region unknown", "Tracking", "Problems"):
-        assert word in doctor
-    assert "%carbon region ID" in said(kernel.run("%carbon help"))
-    assert "France" in said(kernel.run("%carbon region FR"))
-    assert "set by you" in said(kernel.run("%carbon region"))
-    assert "Begun anew" in said(kernel.run("%carbon reset"))
-    assert records(kernel) == 1  # the cell that reset it, which ended after that
-
-
-def test_with_tracking_off_only_cells_that_ask_are_recorded(start: Start) -> None:
-    kernel = start()
-    kernel.run(LOAD, allow_error=False)
-    kernel.run("%carbon off")
-    before = records(kernel)
-    kernel.run("1")
-    assert records(kernel) == before
-    outcome = kernel.run("%%carbon\nsum(range(200_000))")
-    assert outcome.panels()
-    assert records(kernel) == before + 1
-    kernel.run("%carbon on")
-    kernel.run("1")
-    assert records(kernel) >= before + 2
-    assert "every cell" in said(kernel.run("%carbon doctor"))
-
-
-@pytest.mark.parametrize(
-    ("setting", "names"),
-    [
-        ("region = 'FRR'", "FR (France)"),
-        ("nope = 1", "no setting"),
-        ("regoin = 'FR'", "region"),
-        ("pue = 0.5", "1 to 10"),
-        ("interval_s = 0", "0.2"),
-        ("scope = 'mine'", "dedicated"),
-    ],
-)
-def test_settings_are_checked_at_once(tracked: Kernel, setting: str, names: str) -> None:
-    """`%config` itself turns what a setting raises into a line of its own; from code it is the error that it is."""
-    assert names in tracked.run(f"%config CarbonMagic.{setting}").text("stderr")
-    name, _, value = setting.partition(" = ")
-    outcome = tracked.run(
-        "from traitlets.config import Config\n"
-        "config = next(c for c in get_ipython().configurables if type(c).__name__ == 'CarbonMagic')\n"
-        f"config.update_config(Config({{'CarbonMagic': {{{name!r}: {value}}}}}))"
+@pytest.fixture(autouse=True)
+def usual_settings(tracked: Kernel) -> None:
+    """Each test begins tracking every cell, in no region."""
+    tracked.run(
+        f"{SESSION}.config.region = None\n{SESSION}.config.auto_track = True\n{SESSION}.on()",
+        silent=True,
+        store_history=False,
+        allow_error=False,
     )
-    assert outcome.of("error")[0]["ename"] == "TraitError"
-    assert names in outcome.of("error")[0]["evalue"]
 
 
-def test_settings_take_effect(start: Start) -> None:
-    kernel = start()
+# %carbon
+
+
+def test_summary(tracked: Kernel) -> None:
+    tracked.run("x = 1", allow_error=False)
+    (shown,) = tracked.run("%carbon", allow_error=False).of("display_data")
+    assert set(shown["data"]) == {"text/plain", "text/html"}
+    assert max(len(line) for line in shown["data"]["text/plain"].splitlines()) <= 79
+    assert re.search(r"\d\s[µmk]?Wh", shown["data"]["text/plain"])
+
+
+def test_cells(tracked: Kernel) -> None:
+    tracked.run("%carbon reset", allow_error=False)
+    tracked.run("%%carbon -q -n short\nx = 1", allow_error=False)
+    tracked.run("%%carbon -q -n long\nsum(range(3_000_000))", allow_error=False)
+    records(tracked)
+    for line in ("%carbon cells", "%carbon cells -n 5 --sort=energy"):
+        text = tracked.run(line, allow_error=False).of("display_data")[0]["data"]["text/plain"]
+        assert text.index("long") < text.index("short"), line
+    text = tracked.run("%carbon cells -n 1", allow_error=False).of("display_data")[0]["data"]["text/plain"]
+    assert "long" in text
+    assert "short" not in text
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ("cels", ["cells"]),
+        ("regoin", ["region"]),
+        ("docter", ["doctor"]),
+        ("of", ["off"]),
+        ("xyz", SUBCOMMANDS),
+        ("cells --sort eneergy", ["energy"]),
+        ("cells --sorted time", ["--sort"]),
+        ("cells -m 3", ["-n"]),
+        ("cells -n 0", ["1", "1000", "0"]),
+        ("cells -n ten", ["ten"]),
+        ("cells -n", ["-n"]),
+        ("cells --sort", ["--sort"]),
+        ("on please", ["please"]),
+        ("off 1", ["1"]),
+        ("doctor who", ["who"]),
+        ("reset all", ["all"]),
+        ("help me", ["me"]),
+        ("region Fance", ["France", "FR"]),
+        ("region aws:eu-nort-1", ["aws:eu-north-1"]),
+        ("region 'unclosed", ["unclosed"]),
+    ],
+)
+def test_a_mistake_is_refused_and_names_what_is_near(tracked: Kernel, line: str, names: list[str]) -> None:
+    message = refused(tracked, f"%carbon {line}")
+    assert all(name in message for name in names), message
+    assert "\n" not in message.strip()
+
+
+def test_region(tracked: Kernel) -> None:
+    assert "unknown" in said(tracked.run("%carbon region", allow_error=False)).lower()
+    assert "France" in said(tracked.run("%carbon region FR", allow_error=False))
+    assert "France" in said(tracked.run("%carbon region", allow_error=False))
+    assert "Stockholm" in said(tracked.run("%carbon region aws:eu-north-1", allow_error=False))
+    refused(tracked, "%carbon region nowhere")
+    assert "Stockholm" in said(tracked.run("%carbon region", allow_error=False)), "the one before stays"
+    tracked.run("%%carbon -o r -q\nx = 1", allow_error=False)
+    assert tracked.ask("(r.region, r.region_source)") == "('aws:eu-north-1', 'user')"
+
+
+def test_off_and_on(tracked: Kernel) -> None:
+    tracked.run("%carbon off", allow_error=False)
+    before = records(tracked)
+    tracked.run("x = 1", allow_error=False)
+    assert records(tracked) == before
+    outcome = tracked.run("%%carbon -o r\nx = 2\nx", allow_error=False)
+    assert len(outcome.panels()) == 1
+    assert records(tracked) == before + 1, "what is asked for is measured"
+    tracked.run("x = 3", allow_error=False)
+    assert records(tracked) == before + 1
+    tracked.run("%carbon on", allow_error=False)
+    tracked.run("x = 4", allow_error=False)
+    assert records(tracked) >= before + 2
+
+
+def test_off_stops_the_thread(tracked: Kernel) -> None:
+    threads = "[t.name for t in __import__('threading').enumerate() if 'carbon' in t.name]"
+    assert tracked.ask(threads) == "['carbon-magic sampler']"
+    tracked.run("%carbon off", allow_error=False)
+    tracked.run(
+        "import threading\nfor t in threading.enumerate():\n    if 'carbon' in t.name:\n        t.join(20)",
+        allow_error=False,
+    )
+    assert tracked.ask(threads) == "[]"
+
+
+def test_doctor(tracked: Kernel) -> None:
+    text = said(tracked.run("%carbon doctor", allow_error=False))
+    assert "RAPL" in text or "powercap" in text
+    assert "NVML" in text or "GPU" in text
+    assert re.search(r"carbon-magic \d", text)
+
+
+def test_reset(tracked: Kernel) -> None:
+    tracked.run("x = 1", allow_error=False)
+    assert records(tracked) > 0
+    tracked.run("%carbon reset", allow_error=False)
+    assert records(tracked) <= 1, "the cell that resets may count, nothing before it"
+
+
+def test_help(tracked: Kernel) -> None:
+    text = said(tracked.run("%carbon help", allow_error=False))
+    assert all(f"%carbon {name}" in text for name in SUBCOMMANDS)
+    assert all(option in text for option in ("-n LABEL", "-r REGION", "-o VAR", "-q"))
+    assert said(tracked.run("%carbon -h", allow_error=False)) == text
+    text = said(tracked.run("%%carbon -h\nprint('not run')", allow_error=False))
+    assert all(option in text for option in ("-n", "-r", "-o", "-q"))
+    assert "not run" not in text
+
+
+# %%carbon
+
+
+INVARIANTS = """\
+r.energy_j_low <= r.energy_j <= r.energy_j_high
+r.machine_energy_j_low <= r.machine_energy_j <= r.machine_energy_j_high
+0 <= r.marginal_energy_j <= r.energy_j <= r.machine_energy_j
+abs(sum(j or 0 for j in (r.cpu_energy_j, r.gpu_energy_j, r.dram_energy_j)) - r.energy_j) < 1e-9 * max(1, r.energy_j)
+r.emissions_g_low <= r.emissions_g <= r.emissions_g_high
+abs(r.emissions_g - r.energy_j / 3.6e6 * r.pue * r.intensity_g_per_kwh) < 1e-9
+r.intensity_low <= r.intensity_g_per_kwh <= r.intensity_high
+r.duration_s > 0 and r.cpu_seconds >= 0
+r.label == 'a name' and r.region == 'FR' and r.region_source == 'cell' and r.status == 'ok'
+"""
+
+
+def test_the_record_in_a_variable(tracked: Kernel) -> None:
+    outcome = tracked.run("%%carbon -n 'a name' -r FR -o r\nx = sum(range(2_000_000))", allow_error=False)
+    (panel,) = outcome.panels()
+    assert "a name" in panel["text/plain"]
+    assert "France" in panel["text/plain"]
+    for check in INVARIANTS.splitlines():
+        assert tracked.ask(check) == "True", check
+    count = int(tracked.ask("r.execution_count"))
+    assert count == outcome.content["execution_count"]
+    assert "France" not in said(tracked.run("%carbon region", allow_error=False)), "-r is for its cell alone"
+
+
+@pytest.mark.parametrize("body", ["x = 1", "1/0"])
+def test_quiet_still_fills_the_variable(tracked: Kernel, body: str) -> None:
+    tracked.run("r = None", silent=True)
+    outcome = tracked.run(f"%%carbon -q -o r\n{body}")
+    assert outcome.panels() == []
+    assert tracked.ask("r.status") == ("'ok'" if body == "x = 1" else "'error'")
+
+
+def test_the_session_keeps_the_same_record(tracked: Kernel) -> None:
+    tracked.run("%%carbon -q -o r -n kept\nx = 1", allow_error=False)
+    records(tracked)
+    last = f"[k for k in {SESSION}.snapshot().records if k.label == 'kept'][-1]"
+    assert tracked.ask(f"{last}.execution_count == r.execution_count and {last}.started_at == r.started_at") == "True"
+
+
+class _Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes.update(name for name, _ in attrs)
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.mark.parametrize(
+    "label", ["<img src=x onerror=alert(1)>", "</div><script>x</script>", "\"'><b onload=y>", "a & b &amp; <i>"]
+)
+def test_a_label_is_text(tracked: Kernel, label: str) -> None:
+    quoted = "'" + label.replace("'", "'\\''") + "'"
+    outcome = tracked.run("%%carbon -n " + quoted.replace("'\\''", "'\"'\"'") + "\nx = 1", allow_error=False)
+    (panel,) = outcome.panels()
+    found = _Tags()
+    found.feed(panel["text/html"])
+    assert found.tags <= {"div", "span", "b", "code"}
+    assert found.attributes <= {"style", "title"}
+    assert label in found.text
+    assert label in panel["text/plain"]
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ("--nam x", ["--name"]),
+        ("-z", ["-q"]),
+        ("-r Fance", ["France"]),
+        ("-r", ["-r"]),
+        ("-n", ["-n"]),
+        ("-o 1x", ["1x"]),
+        ("-o a.b", ["a.b"]),
+        ("-n 'unclosed", ["unclosed"]),
+        ("label", ["label"]),
+    ],
+)
+def test_wrong_options_are_refused_and_the_cell_is_not_run(tracked: Kernel, line: str, names: list[str]) -> None:
+    message = refused(tracked, f"%%carbon {line}\nran = True")
+    assert all(name in message for name in names), message
+    assert tracked.ask("'ran' in globals()") == "False"
+
+
+@pytest.mark.parametrize("cell", ["%%carbon", "%%carbon\n", "%%carbon -n x\n\n  \n", "%%carbon -q"])
+def test_nothing_below_it(tracked: Kernel, cell: str) -> None:
+    """IPython itself refuses it, in its own words, where nothing follows the line at all."""
+    message = refused(tracked, cell)
+    assert "nothing below it to measure" in message or "the cell body is empty" in message
+
+
+@pytest.mark.parametrize("cell", ["%%carbon?", "%carbon?", "%%carbon??"])
+def test_question_mark(tracked: Kernel, cell: str) -> None:
+    outcome = tracked.run(cell, allow_error=False)
+    (page,) = outcome.content["payload"]
+    assert "energy" in page["data"]["text/plain"]
+
+
+def test_within_another_cell(tracked: Kernel) -> None:
+    before = records(tracked)
+    outcome = tracked.run("get_ipython().run_cell('%%carbon -n inner -o r\\nx = 41\\nx + 1')\nNone", allow_error=False)
+    assert [content["data"]["text/plain"] for content in outcome.of("execute_result")] == ["42"]
+    assert "inner" in outcome.panels()[0]["text/plain"]
+    assert tracked.ask("(r.label, x)") == "('inner', 41)"
+    assert records(tracked) == before + 1, "it is part of the cell around it"
+
+
+# %config
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ('region = "FRR"', ["FR"]),
+        ('region = "Atlantis"', ["Atlantis"]),
+        ("nope = 1", ["nope", "pue"]),
+        ("regio = 1", ["region"]),
+        ("pue = 0.5", ["1", "10"]),
+        ("pue = 'x'", ["pue"]),
+        ("interval_s = 0", ["0.2"]),
+        ("rest_interval_s = 1e9", ["60"]),
+        ("scope = 'mine'", ["auto", "dedicated", "shared"]),
+        ("auto_track = 'maybe'", ["auto_track"]),
+    ],
+)
+def test_a_setting_that_cannot_be(tracked: Kernel, line: str, names: list[str]) -> None:
+    before = tracked.ask(f"{SESSION}.config.trait_values()")
+    outcome = tracked.run(f"%config CarbonMagic.{line}")
+    # IPython's %config catches whatever is raised, and logs the message.
+    assert all(name in said(outcome) for name in names), said(outcome)
+    assert tracked.ask(f"{SESSION}.config.trait_values()") == before
+    outcome = tracked.run("%config CarbonMagic.project = 'next'")
+    assert (outcome.status, said(outcome)) == ("ok", ""), "the next one is not refused for the last one"
+    assert tracked.ask(f"{SESSION}.config.project") == "'next'"
+    assert said(tracked.run("%config CarbonMagic.project = None", allow_error=False)) == ""
+
+
+def test_settings_are_listed(tracked: Kernel) -> None:
+    assert "CarbonMagic" in said(tracked.run("%config", allow_error=False))
+    text = said(tracked.run("%config CarbonMagic", allow_error=False))
+    assert all(f"CarbonMagic.{name}" in text for name in ("region", "pue", "auto_track", "scope", "interval_s"))
+
+
+def test_settings_take_effect(tracked: Kernel) -> None:
+    tracked.run('%config CarbonMagic.region = "se"\n%config CarbonMagic.pue = 2.0', allow_error=False)
+    tracked.run("%%carbon -q -o r\nx = 1", allow_error=False)
+    assert tracked.ask("(r.region, r.region_source, r.pue)") == "('SE', 'config', 2.0)"
+    tracked.run("%config CarbonMagic.pue = None\n%config CarbonMagic.auto_track = False", allow_error=False)
+    before = records(tracked)
+    tracked.run("x = 1", allow_error=False)
+    assert records(tracked) == before
+
+
+# The environment
+
+
+def test_region_of_the_environment(start: Start) -> None:
+    kernel = start(environ={"CARBON_MAGIC_REGION": "us-ca"})
     kernel.run(LOAD, allow_error=False)
-    assert "CarbonMagic" in said(kernel.run("%config"))
-    kernel.run("%config CarbonMagic.region = 'fr'", allow_error=False)
-    kernel.run("%config CarbonMagic.pue = 1.5", allow_error=False)
-    kernel.run("%%carbon -q -o r\nsum(range(300_000))", allow_error=False)
-    found = record(kernel, "r")
-    assert (found["region"], found["region_source"], found["pue"]) == ("FR", "config", 1.5)
+    kernel.run("%%carbon -q -o r\nx = 1", allow_error=False)
+    assert kernel.ask("(r.region, r.region_source)") == "('US-CA', 'environment')"
 
 
-def test_the_environments_region_is_used_and_a_wrong_one_is_an_error(start: Start) -> None:
-    kernel = start("right", {"CARBON_MAGIC_REGION": "us-ca"})
-    kernel.run(LOAD, allow_error=False)
-    assert "California" in said(kernel.run("%carbon region"))
-    kernel = start("wrong", {"CARBON_MAGIC_REGION": "Atlantis"})
+def test_wrong_region_of_the_environment(start: Start) -> None:
+    """It is refused at once, where the extension is loaded, and nothing is left half loaded."""
+    kernel = start(environ={"CARBON_MAGIC_REGION": "Fance"})
     outcome = kernel.run(LOAD)
     assert outcome.status == "error"
-    assert "Atlantis" in outcome.of("error")[0]["evalue"]
-    assert kernel.run("1 + 1").of("execute_result")[0]["data"]["text/plain"] == "2"
+    assert "France" in outcome.content["evalue"]
+    assert kernel.run("x = 1\nx").published[2:-1] != []
+    assert kernel.run("%carbon").status == "error"
+    kernel.run("import os\nos.environ['CARBON_MAGIC_REGION'] = 'FR'", allow_error=False)
+    kernel.run(LOAD, allow_error=False)
+    assert "France" in said(kernel.run("%carbon region", allow_error=False))
+
+
+# Completion and inspection
 
 
 @pytest.mark.parametrize(
-    ("code", "offered"),
+    ("line", "expected"),
     [
-        ("%carbon ", {"cells", "region", "on", "off", "doctor", "reset", "help"}),
-        ("%carbon re", {"region", "reset"}),
-        ("%carbon cells --sort t", {"time"}),
-        ("%carbon cells -", {"-n", "--sort"}),
-        ("%carbon region US-C", {"US-CA", "US-CO", "US-CT"}),
-        ("%%carbon -", {"-n", "-r", "-o", "-q", "-h"}),
-        ("%%carbon -r CA-Q", {"CA-QC"}),
+        ("%carbon c", ["%carbon cells"]),
+        ("%carbon re", ["%carbon region", "%carbon reset"]),
+        ("%carbon cells --s", ["%carbon cells --sort"]),
+        ("%carbon cells --sort t", ["%carbon cells --sort time"]),
+        ("%carbon region aws:eu-n", ["%carbon region aws:eu-north-1"]),
+        ("%carbon region US-C", ["%carbon region US-CA", "%carbon region US-CO", "%carbon region US-CT"]),
+        ("%carbon region us-ca", ["%carbon region US-CA"]),
+        ("%%carbon -r aws:eu-n", ["%%carbon -r aws:eu-north-1"]),
+        ("%%carbon -n x -r US-C", ["%%carbon -n x -r US-CA", "%%carbon -n x -r US-CO", "%%carbon -n x -r US-CT"]),
+        ("carbon c", ["carbon cells"]),
     ],
 )
-def test_tab_completes(tracked: Kernel, code: str, offered: set[str]) -> None:
-    reply = tracked.request("complete_request", {"code": code, "cursor_pos": len(code)}).content
-    assert offered <= {match.lstrip() for match in reply["matches"]}, reply
+def test_completion(tracked: Kernel, line: str, expected: list[str]) -> None:
+    begun = line[: line.rindex(" ") + 1]
+    ours = {begun + word for word in (*ALL_REGIONS, *SUBCOMMANDS, *OPTIONS, "energy", "time")}
+    # IPython adds what Python itself could mean by the word.
+    assert sorted(ours & set(completions(tracked, line))) == sorted(expected)
 
 
-def test_tab_completes_a_clouds_region_to_its_whole_id(tracked: Kernel) -> None:
-    code = "%carbon region aws:eu-n"
-    reply = tracked.request("complete_request", {"code": code, "cursor_pos": len(code)}).content
-    completed = {code[: reply["cursor_start"]] + match + code[reply["cursor_end"] :] for match in reply["matches"]}
-    assert "%carbon region aws:eu-north-1" in completed
+def test_completion_of_what_is_not_begun(tracked: Kernel) -> None:
+    assert {f"%carbon {name}" for name in SUBCOMMANDS} <= set(completions(tracked, "%carbon "))
+    assert {f"%%carbon {option}" for option in ("-n", "-r", "-o", "-q")} <= set(completions(tracked, "%%carbon -"))
+    assert {"%carbon", "%%carbon"} <= {line.strip() for line in completions(tracked, "%carb")} | {
+        line.strip() for line in completions(tracked, "%%carb")
+    }
+    assert "%%carbon" in completions(tracked, "%%carb")
+
+
+def test_completion_in_the_body_is_pythons(tracked: Kernel) -> None:
+    tracked.run("some_long_name = 1", allow_error=False)
+    assert "%%carbon -n x\nsome_long_name" in completions(tracked, "%%carbon -n x\nsome_lo")
+
+
+@pytest.mark.parametrize("code", ["%carbon", "%%carbon", "%carbon cells"])
+def test_inspection(tracked: Kernel, code: str) -> None:
+    request = {"code": code, "cursor_pos": 3, "detail_level": 0}
+    content: dict[str, Any] = tracked.request("inspect_request", request).content
+    assert content["found"], json.dumps(content)
+    assert "energy" in content["data"]["text/plain"]
