@@ -37,10 +37,8 @@ class Extension:
             carbon_magic.grid.regions.UnknownRegion: `CARBON_MAGIC_REGION` names no region.
         """
         shell = self.shell
-        self._do(
-            lambda: shell.register_magics(CarbonMagics(shell, self.session)),
-            lambda: _forget_magics(shell),
-        )
+        magics = CarbonMagics(shell, self.session)
+        self._do(lambda: shell.register_magics(magics), lambda: _forget_magics(shell, magics))
         self._do(
             lambda: shell.input_transformers_cleanup.append(self._transformer),
             lambda: shell.input_transformers_cleanup.remove(self._transformer),
@@ -127,12 +125,14 @@ def _count_of_next(shell: Any) -> int | None:
     return int(shell.execution_count) - (1 if early else 0)
 
 
-def _forget_magics(shell: Any) -> None:
-    """IPython has no way to unregister magics."""
+def _forget_magics(shell: Any, magics: CarbonMagics) -> None:
+    """IPython has no way to unregister magics, which also list themselves among what `%config` knows."""
     manager = shell.magics_manager
     for kind in ("line", "cell"):
         manager.magics[kind].pop("carbon", None)
     manager.registry.pop(CarbonMagics.__name__, None)
+    if magics in shell.configurables:
+        shell.configurables.remove(magics)
 
 
 def _forget_completion(shell: Any) -> None:

@@ -18,8 +18,8 @@ from carbon_magic.power.sampler import Pace, Sampler
 from carbon_magic.power.share import Part
 from carbon_magic.power.usage import Usage, usage_of
 
-COUNT_AGAIN_S = 10.0
-"""How often the other kernels of the machine are counted."""
+COUNT_AGAIN_S = 1.0
+"""How often the other kernels of the machine are counted: a stale count lets two take the same idle energy."""
 
 
 class Meter:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from carbon_magic.ledger.record import CellRecord
 from carbon_magic.power.sensor import Domain, Provenance
 from carbon_magic.quantity import Interval
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(NamedTuple):
     """The grid that energy is converted by, and how it was found."""
 
     region: str
@@ -30,8 +29,7 @@ class Place:
         return self.source != "unknown"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DomainTotal:
+class DomainTotal(NamedTuple):
     """One domain's part of the session."""
 
     energy_j: Interval
@@ -40,8 +38,7 @@ class DomainTotal:
     """This kernel's share of the present power, or None before the second reading."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunningCell:
+class RunningCell(NamedTuple):
     """A cell that has not ended yet."""
 
     execution_count: int | None
@@ -50,8 +47,7 @@ class RunningCell:
     energy_j: float | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """The state of a session at one moment. Energies are this kernel's share, in joules."""
 
     session_id: str

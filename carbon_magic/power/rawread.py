@@ -24,6 +24,7 @@ class HeldFile:
 
     def __init__(self, path: Path) -> None:
         self._fd = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        self._identity = _identity(self._fd)
         self._buffer = ctypes.create_string_buffer(_CHUNK)
         self._path = path
 
@@ -34,10 +35,22 @@ class HeldFile:
         return _pread(self._fd, self._buffer, self._path)
 
     def close(self) -> None:
-        """Give the descriptor back. Calling it again does nothing."""
+        """Give the descriptor back. Calling it again does nothing.
+
+        A cell may have closed it (daemons close all they find), and its number may be that of the user's file now.
+        """
         fd, self._fd = self._fd, -1
-        if fd >= 0:
+        if fd >= 0 and _identity(fd) == self._identity:
             os.close(fd)
+
+
+def _identity(fd: int) -> tuple[int, int] | None:
+    """Which file a descriptor is of, or None where it is closed."""
+    try:
+        found = os.fstat(fd)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 if sys.platform == "linux":

@@ -118,13 +118,13 @@ class Sampler:
     def border(self) -> float:
         """Read the cheap counters now, on the caller's thread, and give the time of the border."""
         now_s = self._clock()
-        own_s = self._usage.border()
         raws = []
         for sensor in self._cheap:
             try:
                 raws.append((sensor, sensor.peek()))
             except SensorError:
                 continue  # the sampler will meet the same error at its tick, and keeps account of it
+        own_s = self._usage.border()
         self._borders.append(Border(now_s, self._suspend_clock(), own_s, tuple(raws)))
         if self._resting:
             self._resting = False
@@ -251,14 +251,15 @@ class Sampler:
             self.problem = f"{type(error).__name__}: {error}"
 
     def _tick(self, extra: bool) -> None:
-        now_s, asleep_s = self._clock(), self._suspend_clock()
-        own_s, busy_s = self._usage.tick()
+        asleep_s, now_s = self._suspend_clock(), self._clock()
         due = [channel for channel in self.channels if channel.due(now_s, extra=extra)]
+        # The counters first: their time is the tick's, and finding the process tree takes a while.
         readings = [
             (now_s, asleep_s, channel, raw)
             for channel in due
             if channel.sensor.cheap and (raw := channel.peek()) is not None
         ]
+        own_s, busy_s = self._usage.tick()
         readings += self._take_borders(now_s)
         readings.sort(key=lambda reading: reading[0])
         for at_s, asleep_then_s, channel, raw in readings:

@@ -11,13 +11,16 @@ import json
 import math
 import os
 import platform
+import random
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import peer
@@ -37,7 +40,7 @@ class Figure:
     values: tuple[float, ...]
     judged: str = "median"
     interval: tuple[float, float] | None = None
-    """In place of the spread: where the median lies with 95 % confidence."""
+    """In place of the spread: where the figure lies with 95 % confidence."""
 
     @property
     def median(self) -> float:
@@ -50,10 +53,10 @@ class Figure:
     def text(self, unit: str) -> str:
         """The median with its spread, as it stands in the table."""
         median = f"{_number(self.median)} {unit}"
-        if len(self.values) == 1:
-            return median
         if self.interval is not None:
             return f"{median} (95 %: {_number(self.interval[0])} to {_number(self.interval[1])})"
+        if len(self.values) == 1:
+            return median
         if self.judged == "worst":
             return f"{median} (worst {_number(max(self.values))})"
         return f"{median} ({_number(min(self.values))} to {_number(max(self.values))})"
@@ -118,7 +121,13 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
         for name, value in os.environ.items()
         if name not in dropped and not name.startswith(("CARBON_MAGIC_", "CODECARBON_"))
     }
-    return {**kept, **(extra or {})}
+    return {**kept, "IPYTHONDIR": _ipython_folder().name, **(extra or {})}
+
+
+@cache
+def _ipython_folder() -> TemporaryDirectory[str]:
+    """IPython's folder of all fresh processes: nobody's settings are read, and nobody's history is written."""
+    return TemporaryDirectory(prefix="carbon-magic-bench-")
 
 
 class Work:
@@ -239,14 +248,12 @@ def main(title: str, description: str, groups: Mapping[str, Group]) -> int:
     return 1 if report.failures else 0
 
 
-def middle_of(values: Sequence[float]) -> tuple[float, float]:
-    """Where the median of a population lies with 95 % confidence, by the order of a sample of it."""
-    ordered = sorted(values)
-    count = len(ordered)
-    outside, rank = 0.0, 0
-    # Each value lies below the median with probability one half: leave out what 2.5 % allow at either end.
-    while rank < (count - 1) // 2 and outside + math.comb(count, rank) / 2**count <= 0.025:
-        outside += math.comb(count, rank) / 2**count
-        rank += 1
-    rank = max(0, rank - 1)
-    return ordered[rank], ordered[count - 1 - rank]
+def difference(some: Sequence[float], others: Sequence[float]) -> Figure:
+    """The difference of two medians, and where it lies with 95 % confidence, by drawing the samples anew."""
+    chance = random.Random(0)
+
+    def again(values: Sequence[float]) -> float:
+        return statistics.median(chance.choices(values, k=len(values)))
+
+    drawn = sorted(again(some) - again(others) for _ in range(2000))
+    return Figure((statistics.median(some) - statistics.median(others),), interval=(drawn[49], drawn[1949]))

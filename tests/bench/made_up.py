@@ -119,7 +119,9 @@ class MadeUpMachine:
         smi.chmod(0o755)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._counter is not None:
             self._counter.send_signal(signal.SIGTERM)
             said = self._counter.communicate(timeout=10)[0].split()

@@ -27,7 +27,7 @@ def installed_version() -> str | None:
 
 
 def new_tracker(**options: Any) -> Any:
-    """A tracker that neither writes files nor asks the network; on the machine of `CARBON_MAGIC_ROOT`, if that is set."""
+    """A tracker that writes no file and asks no network, on the machine of `CARBON_MAGIC_ROOT` where that is set."""
     from codecarbon import OfflineEmissionsTracker
 
     root = os.environ.get("CARBON_MAGIC_ROOT")
@@ -50,24 +50,6 @@ def point_at(root: Path) -> None:
         return rapl(**{**options, "rapl_dir": folder})
 
     hardware.IntelRAPL = on_the_tree
-
-
-def watch_counter() -> list[float]:
-    """The times, on the monotonic clock, at which trackers of this process read the counter from now on."""
-    import time
-
-    from codecarbon.core.rapl import RAPLFile
-
-    times: list[float] = []
-    read = RAPLFile._get_value
-
-    def watched(file: Any) -> Any:
-        value = read(file)
-        times.append(time.monotonic())
-        return value
-
-    RAPLFile._get_value = watched
-    return times
 
 
 def what_it_reads(tracker: Any) -> list[str]:

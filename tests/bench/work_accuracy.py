@@ -1,4 +1,4 @@
-"""What `accuracy.py` runs in processes of their own: cells whose true borders and CPU seconds are noted inside them.
+"""What `accuracy.py` runs in processes of their own: cells whose true borders and CPU seconds are noted.
 
 Times are of the monotonic clock, energies in joules. Both tools measure the same bodies of cells; carbon-magic in
 cells of an IPython, CodeCarbon as tasks.
@@ -32,11 +32,19 @@ def spin(duration_s: float) -> None:
 
 
 class Bodies:
-    """The bodies of cells, by turns asleep and at work where `busy`, and the borders noted inside."""
+    """The bodies of cells, by turns asleep and at work where `busy`, and their borders."""
 
     def __init__(self, busy: bool) -> None:
         self._busy = busy
         self.borders: list[tuple[float, float]] = []
+        self.around: list[tuple[float, float]] = []
+        """Borders of the cells as IPython runs them, its own work on them included."""
+
+    def watch(self, shell: Any) -> None:
+        """Note when IPython begins and ends cells from now on."""
+        begun: list[float] = []
+        shell.events.register("pre_run_cell", lambda info: begun.append(time.monotonic()))
+        shell.events.register("post_run_cell", lambda result: self.around.append((begun[-1], time.monotonic())))
 
     def __call__(self, duration_s: float) -> None:
         work = spin if self._busy and len(self.borders) % 2 else time.sleep
@@ -51,13 +59,17 @@ def pauses(count: int, longest_s: float, seed: int) -> list[float]:
     return [chance.uniform(0.0, longest_s) for _ in range(count)]
 
 
-def load() -> Any:
-    """A shell with the extension, ready, without the first moments in which GPUs are looked for."""
+def load(body: Callable[..., None]) -> tuple[Any, float]:
+    """A shell that knows `body` and has the extension, and when it had it; GPUs have been looked for since."""
     shell = new_shell()
+    shell.user_ns["body"] = body
     shell.run_cell("pass", store_history=True)
+    if isinstance(body, Bodies):
+        body.watch(shell)
     shell.run_line_magic("load_ext", EXTENSION)
+    loaded_s = time.monotonic()
     time.sleep(0.5)
-    return shell
+    return shell, loaded_s
 
 
 def records(count: int) -> list[Any]:
@@ -77,34 +89,45 @@ def records(count: int) -> list[Any]:
 def _measured(side: str, durations: Sequence[float], before_s: Sequence[float], body: Bodies) -> list[Found]:
     """Run the cells with a tool and give each one's duration, true borders and figures."""
     if side == OURS:
-        shell = load()
-        shell.user_ns["body"] = body
-        for duration_s, pause_s in zip(durations, before_s, strict=True):
-            time.sleep(pause_s)
-            shell.run_cell(f"body({duration_s})", store_history=True).raise_error()
-        figures = [
-            {
-                "energy_j": record.machine_energy_j,
-                "low_j": record.machine_energy_j_low,
-                "high_j": record.machine_energy_j_high,
-                "gpu_j": record.gpu_energy_j,
-            }
-            for record in records(len(durations))
-        ]
-    else:
-        tracker = peer.new_tracker()
-        figures = []
-        for number, (duration_s, pause_s) in enumerate(zip(durations, before_s, strict=True)):
-            time.sleep(pause_s)
-            tracker.start_task(f"cell {number}")
-            body(duration_s)
-            told = tracker.stop_task()
-            figures.append({"energy_j": told.cpu_energy * peer.J_PER_KWH, "gpu_j": told.gpu_energy * peer.J_PER_KWH})
-        if "RAPL" not in peer.what_it_reads(tracker):
-            raise RuntimeError("CodeCarbon does not see RAPL")
+        shell, _ = load(body)
+        return _in_cells(shell, durations, before_s, body)
+    tracker = peer.new_tracker()
+    figures = []
+    for number, (duration_s, pause_s) in enumerate(zip(durations, before_s, strict=True)):
+        time.sleep(pause_s)
+        tracker.start_task(f"cell {number}")
+        body(duration_s)
+        told = tracker.stop_task()
+        figures.append({"energy_j": told.cpu_energy * peer.J_PER_KWH, "gpu_j": told.gpu_energy * peer.J_PER_KWH})
+    if "RAPL" not in peer.what_it_reads(tracker):
+        raise RuntimeError("CodeCarbon does not see RAPL")
+    return _found(durations, body.borders, figures)
+
+
+def _in_cells(shell: Any, durations: Sequence[float], before_s: Sequence[float], body: Bodies) -> list[Found]:
+    for duration_s, pause_s in zip(durations, before_s, strict=True):
+        time.sleep(pause_s)
+        shell.run_cell(f"body({duration_s})", store_history=True).raise_error()
+    figures = [
+        {
+            "energy_j": record.machine_energy_j,
+            "low_j": record.machine_energy_j_low,
+            "high_j": record.machine_energy_j_high,
+            "gpu_j": record.gpu_energy_j,
+        }
+        for record in records(len(durations))
+    ]
+    inner_s = [ends_s - begins_s for begins_s, ends_s in body.borders]
+    found = _found(durations, body.around, figures)
+    return [
+        {**one, "around_s": one["to_s"] - one["from_s"] - part_s} for one, part_s in zip(found, inner_s, strict=True)
+    ]
+
+
+def _found(durations: Sequence[float], borders: Sequence[tuple[float, float]], figures: Sequence[Found]) -> list[Found]:
     return [
         {"duration_s": duration_s, "from_s": from_s, "to_s": to_s, **figure}
-        for duration_s, (from_s, to_s), figure in zip(durations, body.borders, figures, strict=True)
+        for duration_s, (from_s, to_s), figure in zip(durations, borders, figures, strict=True)
     ]
 
 
@@ -121,39 +144,38 @@ def gpu(side: str, state: str, steps: list[tuple[float, float]], start_s: float,
 
 
 def session(side: str, durations: list[float], seed: int) -> Found:
-    """The machine's energy over a whole session of mixed cells, and when its first and last reading were taken."""
+    """The machine's energy over a session of mixed cells, from its first reading, within its start, to its last."""
     random.Random(seed).shuffle(durations)
     before_s = pauses(len(durations), 0.5, seed)
+    body = Bodies(True)
     if side == OURS:
-        found = _measured(side, durations, before_s, Bodies(True))
+        shell, begun_s = load(body)
+        found = _in_cells(shell, durations, before_s, body)
         from carbon_magic.session import current
 
         now = current()
         assert now is not None
         assert now.sampler is not None
-        total = now.snapshot().machine_energy_j
-        assert total is not None
-        ticks = now.sampler.timeline.ticks.times
+        asked_s = time.monotonic()
+        total, ticks = now.snapshot().machine_energy_j, now.sampler.timeline.ticks.times
+        for _ in range(20):  # a snapshot waits for a reading only so long
+            if ticks[-1] < asked_s:
+                total, ticks = now.snapshot().machine_energy_j, now.sampler.timeline.ticks.times
+        if ticks[0] > begun_s or ticks[-1] < asked_s or total is None:
+            raise RuntimeError("the session was not read from its beginning to its end")
         return {"energy_j": total.best, "from_s": ticks[0], "to_s": ticks[-1], "cells": found}
-    read_s = peer.watch_counter()
     tracker = peer.new_tracker()
     tracker.start()
+    begun_s = time.monotonic()
     if "RAPL" not in peer.what_it_reads(tracker):
         raise RuntimeError("CodeCarbon does not see RAPL")
-    # The first reading of its start is the one that counts; those before it only look whether there is a counter.
-    begun_s = min(time_s for time_s in read_s if time_s >= tracker_start_s(tracker))
-    body = Bodies(True)
     for duration_s, pause_s in zip(durations, before_s, strict=True):
         time.sleep(pause_s)
         body(duration_s)
+    ended_s = time.monotonic()
     tracker.stop()
     energy_j = tracker.final_emissions_data.cpu_energy * peer.J_PER_KWH
-    return {"energy_j": energy_j, "from_s": begun_s, "to_s": read_s[-1], "cells": []}
-
-
-def tracker_start_s(tracker: Any) -> float:
-    """When a tracker of CodeCarbon started, on the monotonic clock."""
-    return float(tracker._start_time) - time.perf_counter() + time.monotonic()
+    return {"energy_j": energy_j, "from_s": begun_s, "to_s": ended_s, "cells": []}
 
 
 def _tree_s() -> float:
@@ -191,8 +213,11 @@ def _children(duration_s: float) -> None:
 WORKS: dict[str, Callable[[float], None]] = {"whole": _whole, "half": _half, "children": _children}
 
 
-def share(side: str, work: str, start_s: float, duration_s: float) -> Found:
-    """One cell that begins at a time; what it was told to have used, and what it truly used."""
+def share(side: str, work: str, start_s: float, duration_s: float, earlier: bool) -> Found:
+    """One cell that begins at a time; what it was told to have used, and what it truly used.
+
+    With `earlier` the kernel has run a cell before, so that it may have counted its neighbours already.
+    """
     noted: Found = {}
 
     def body() -> None:
@@ -201,8 +226,10 @@ def share(side: str, work: str, start_s: float, duration_s: float) -> Found:
         noted.update(from_s=begun_s, cpu_s=_tree_s() - tree_s, busy_s=_busy_s() - busy_s, to_s=time.monotonic())
 
     if side == OURS:
-        shell = load()
-        shell.user_ns["body"] = body
+        shell, _ = load(body)
+        if earlier:
+            shell.run_cell("pass", store_history=True)
+            records(1)
         time.sleep(max(0.0, start_s - time.monotonic()))
         shell.run_cell("body()", store_history=True).raise_error()
         (record,) = records(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 import statistics
 import sys
@@ -17,6 +18,10 @@ from common import OURS, serve
 
 EXTENSION = "carbon_magic"
 SETTLE_S = 30.0
+PIECE = 20_000
+"""Rounds of the loop in one piece of work: about 1 to 2 ms."""
+AROUND = 20
+"""A piece is compared with so many before and after it."""
 
 
 def new_shell() -> Any:
@@ -37,7 +42,7 @@ def _run(shell: Any, code: str) -> None:
 
 
 def cell(side: str, blocks: int, cells: int) -> dict[str, list[float]]:
-    """Seconds that tracking adds to an empty cell, block by block: delay, and CPU of all threads until it is settled."""
+    """Seconds that tracking adds to an empty cell, by block: delay, and CPU of all threads until it is settled."""
     shell = new_shell()
     tracker = None if side == OURS else _warm_tracker()
 
@@ -162,53 +167,66 @@ def day(root: str, hours: float, cells: int) -> float:
     return float(memory().uss - before) / 2**20
 
 
-def slower(side: str, pairs: int, work_s: float) -> list[float]:
-    """How much longer a fixed piece of pure Python takes while it is tracked, pair by pair, in percent."""
-    shell = new_shell()
-    spent: list[float] = []
+def lost(side: str, rounds: int, seconds: int) -> dict[str, list[float]]:
+    """The part of each second, in percent, that a busy cell of pure Python loses, untracked and tracked.
 
-    def work(rounds: int) -> None:
-        begun_s = time.perf_counter()
-        total = 0
-        for number in range(rounds):
-            total += number * number % 7
-        spent.append(time.perf_counter() - begun_s)
+    The cell does the same small piece of work over and over. What a piece takes longer than most of those around it
+    was lost, to a look of the sampler or to something else on the machine; the speed of the processor, which changes
+    by more than is looked for here, is the same for neighbours.
+    """
+    shell = new_shell()
+    stamps: list[float] = []
+
+    def work(duration_s: float) -> None:
+        stamps.clear()
+        until_s = time.perf_counter() + duration_s
+        now_s = 0.0
+        while now_s < until_s:
+            total = 0
+            for number in range(PIECE):
+                total += number * number % 7
+            now_s = time.perf_counter()
+            stamps.append(now_s)
 
     shell.user_ns["work"] = work
-    _run(shell, "work(1_000_000)")
-    _run(shell, "work(1_000_000)")
-    rounds = int(1_000_000 * work_s / spent[-1])
 
-    def alone() -> float:
-        _run(shell, f"work({rounds})")
-        return spent[-1]
+    def losses() -> list[float]:
+        _run(shell, f"work({seconds + 0.1})")
+        return _losses(stamps)
 
-    def beside() -> float:
+    def tracked() -> list[float]:
         if side == OURS:
             shell.run_line_magic("load_ext", EXTENSION)
             _wait_for_sensors()
-            took_s = alone()
+            found = losses()
             shell.run_line_magic("unload_ext", EXTENSION)
-            return took_s
+            return found
         tracker = peer.new_tracker(measure_power_secs=1)
         tracker.start()
-        took_s = alone()
+        found = losses()
         tracker.stop()
-        return took_s
+        return found
 
-    beside()
-    found = []
-    for number in range(pairs):
-        if number % 2:
-            plain_s, tracked_s = alone(), beside()
-        else:
-            tracked_s, plain_s = beside(), alone()
-        found.append(100.0 * (tracked_s / plain_s - 1.0))
-    if not found or statistics.median(found) < -50.0:
-        raise RuntimeError("the work was not measured")
+    found: dict[str, list[float]] = {"untracked": [], "tracked": []}
+    for number in range(rounds):
+        turns = [("untracked", losses), ("tracked", tracked)]
+        for what, measure in turns if number % 2 else turns[::-1]:
+            found[what] += measure()
     return found
+
+
+def _losses(stamps: list[float]) -> list[float]:
+    """Percent lost in each whole second, from the ends of equal pieces of work."""
+    took_s = [after - before for before, after in itertools.pairwise(stamps)]
+    seconds: dict[int, list[float]] = {}
+    for index, piece_s in enumerate(took_s):
+        around = took_s[max(0, index - AROUND) : index + AROUND + 1]
+        which = int(stamps[index + 1] - stamps[0])
+        seconds.setdefault(which, []).append(piece_s - statistics.median(around))
+    last = max(seconds)
+    return [100.0 * sum(extra) for second, extra in seconds.items() if second < last]
 
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent))
-    serve([cell, day, slower])
+    serve([cell, day, lost])

@@ -24,10 +24,15 @@ Message = dict[str, Any]
 
 _VARIES = [
     (re.compile(r"\x1b\[[0-9;]*m"), ""),
-    (re.compile(r"[^\s\"'(]*ipykernel_\d+[/\\]\d+\.py"), "<cell>"),
+    (re.compile(r"(?<![^\s\"'(])[^\s\"'(]{0,300}?ipykernel_\d+[/\\]\d+\.py"), "<cell>"),
+    (re.compile(r"\(\d+\.py, line"), "(<cell>, line"),
     (re.compile(r"<ipython-input-(\d+)-[0-9a-f]+>"), r"<cell \1>"),
     (re.compile(r"0x[0-9a-fA-F]{6,}"), "<address>"),
-    (re.compile(r"\b\d+(\.\d+)? ?(ns|µs|us|μs|ms|s)\b"), "<time>"),
+    (re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])"), "<id>"),
+    (re.compile(r" at [0-9a-f]{8,}\b"), " at <address>"),
+    # What was typed differs, as it should.
+    (re.compile(r"raw_cell=\".*? store_history", re.DOTALL), "<code> store_history"),
+    (re.compile(r"\b\d+(\.\d+)?(e[-+]\d+)? ?(ns|µs|us|μs|ms|s)\b"), "<time>"),
     (re.compile(r"\([\d,]+ loops? each\)"), "(<loops>)"),
     # The comment that takes the place of %%carbon's line is shown where a traceback shows the cell's first lines.
     (re.compile(r"^( *(?:-+>)? *1 )#.*$", re.MULTILINE), r"\1#"),
@@ -103,6 +108,8 @@ def seen(outcome: Outcome, folder: Path | None = None) -> dict[str, Any]:
         if kind in ("status", "execute_input") or is_ours(content):
             continue
         if kind == "stream":
+            if content["text"].startswith("ERROR! Session/line number was not unique"):
+                continue  # IPython's history thread, whenever it gets to it
             if not streams:
                 streams = {}
                 outputs.append({"streams": streams})
@@ -120,7 +127,7 @@ class Kernel:
 
     Args:
         name: the kernel spec that starts it.
-        folder: its working directory; its terminal output goes into `kernel.log` beside it.
+        folder: its working directory; beside it go its terminal output and its own history, settings and profile.
         environ: variables added to its environment.
         options: arguments added to its command line.
     """
@@ -135,7 +142,7 @@ class Kernel:
         with self.log.open("ab") as log:
             self.manager.start_kernel(
                 cwd=str(folder),
-                env={**os.environ, **(environ or {})},
+                env={**os.environ, "IPYTHONDIR": str(folder.with_name(folder.name + ".ipython")), **(environ or {})},
                 extra_arguments=list(options),
                 stdout=log,
                 stderr=log,
@@ -156,6 +163,27 @@ class Kernel:
         """What the process wrote to its terminal."""
         return self.log.read_text(encoding="utf-8", errors="replace")
 
+    def send(
+        self,
+        code: str,
+        *,
+        silent: bool = False,
+        store_history: bool = True,
+        expressions: dict[str, str] | None = None,
+        allow_stdin: bool = False,
+    ) -> str:
+        """Have `code` executed; `collect` what it brings by the id that this gives."""
+        return str(
+            self.client.execute(
+                code,
+                silent=silent,
+                store_history=store_history,
+                user_expressions=expressions or {},
+                allow_stdin=allow_stdin,
+                stop_on_error=False,
+            )
+        )
+
     def run(
         self,
         code: str,
@@ -168,13 +196,8 @@ class Kernel:
         allow_error: bool = True,
     ) -> Outcome:
         """Execute `code` and wait for all that it brings. `answers` are typed where the cell asks for input."""
-        sent = self.client.execute(
-            code,
-            silent=silent,
-            store_history=store_history,
-            user_expressions=expressions or {},
-            allow_stdin=answers is not None,
-            stop_on_error=False,
+        sent = self.send(
+            code, silent=silent, store_history=store_history, expressions=expressions, allow_stdin=answers is not None
         )
         outcome = self.collect(sent, answers=answers, on_message=on_message)
         if not allow_error:

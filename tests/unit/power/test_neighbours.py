@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from machines.build import build
 
+from carbon_magic.meter import Meter
 from carbon_magic.power.neighbours import Neighbours
+from carbon_magic.power.sampler import Pace
 
 KERNEL = """
 import sys
@@ -47,6 +52,28 @@ def test_kernels_of_one_machine_count_each_other_and_those_that_were_killed_are_
             process.kill()
             process.communicate()
     assert here.count() == 1
+
+
+def test_a_kernel_that_comes_or_goes_is_noticed_within_seconds(tmp_path: Path) -> None:
+    """Or two kernels would both take the whole idle energy of the machine for a while."""
+    meter = Meter({"CARBON_MAGIC_ROOT": str(build("vm", tmp_path / "vm"))}, "dedicated")
+    meter.start(Pace(), lambda now_s: None, lambda: False, lambda sampler: None)
+    try:
+        until(lambda: meter.part().cpu == 1.0)
+        other = kernel(Path(os.environ["XDG_RUNTIME_DIR"]) / f"carbon-magic-{os.getuid()}")
+        until(lambda: meter.part().cpu == 0.5)
+        other.kill()
+        other.communicate()
+        until(lambda: meter.part().cpu == 1.0)
+    finally:
+        meter.stop()
+
+
+def until(reached: Callable[[], bool]) -> None:
+    end_s = time.monotonic() + 10.0
+    while not reached():
+        assert time.monotonic() < end_s
+        time.sleep(0.05)
 
 
 def test_leaving_takes_the_file_away(tmp_path: Path) -> None:
