@@ -50,6 +50,10 @@ class Accounts:
         self._queue: deque[tuple[float, Callable[[float], None]]] = deque()
         """What is to be settled once every sensor has been read after its time, in order."""
         self._open: list[Window] = []
+        self._since_s = math.inf
+        """When the present timeline began."""
+        self._inner: list[Window] = []
+        """Those that run within another cell: measured, but part of it."""
         self._cut: tuple[Mark, Mark] | None = None
         """Where the present segment began: its mark, and that of the tick there."""
         self._ticks: tuple[Mark, Mark] | None = None
@@ -79,7 +83,7 @@ class Accounts:
     @property
     def busy(self) -> bool:
         """Whether a cell runs, or has yet to be settled."""
-        return bool(self._queue or self._open)
+        return bool(self._queue or self._open or self._inner)
 
     @property
     def pending(self) -> bool:
@@ -107,6 +111,7 @@ class Accounts:
                 self.on_let_go(window)
         self._sampler = self._cut = self._ticks = None
         self._open.clear()
+        self._inner.clear()
         self._queue.clear()
         self.snapshot = self._look()
 
@@ -116,6 +121,8 @@ class Accounts:
             return
         self._marks.clear()
         self._idle_w = {channel.sensor.name: channel.baseline.power_w() for channel in self._sampler.channels}
+        if self._ticks is None:
+            self._since_s = now_s
         now = self._mark(now_s)
         self._ticks = (self._ticks[1] if self._ticks else now, now)
         if self._cut is None:
@@ -165,6 +172,7 @@ class Accounts:
     def _settle_open(self, window: Window, time_s: float) -> None:
         if window.inner:
             window.start, window.cover = self._beginning(time_s)
+            self._inner.append(window)
             return
         self._cut_at(time_s)
         if self._cut is not None:
@@ -176,6 +184,10 @@ class Accounts:
 
     def _settle_close(self, window: Window, time_s: float) -> None:
         if window.inner:
+            if window in self._inner:
+                self._inner.remove(window)
+            if window.start is None or window.start.time_s < self._since_s:
+                return  # it began before tracking was switched off: its mark is of another timeline
             window.measured = self._measured(window.start, window.cover, time_s)
             if window.measured is not None:
                 window.record = self.record_of(window, window.measured, final=True)
@@ -184,8 +196,8 @@ class Accounts:
             return  # it began before tracking was switched off
         begun = self._cut
         segment = self._cut_at(time_s)
-        alone = begun is not None and window.start is begun[0]
-        window.measured = segment if alone else self._measured(window.start, window.cover, time_s)
+        same = begun is not None and window.start is begun[0] and segment is not None and not segment.below_resolution
+        window.measured = segment if same else self._measured(window.start, window.cover, time_s)
         if self._late and self._read_until_s() <= window.opened_s:
             window.measured = unknown(time_s - window.opened_s)
         self._open.remove(window)
@@ -210,7 +222,7 @@ class Accounts:
             return None
         segment = None
         if self._cut is not None:
-            segment = self._measured(*self._cut, time_s)
+            segment = self._measured(*self._cut, time_s, exact=True)
             if segment is not None:
                 self._totals = self._totals.plus(segment, self._segment_place(), between=not self._open)
         self._cut = self._beginning(time_s)
@@ -234,7 +246,9 @@ class Accounts:
         """Where the present segment runs: what its one cell says, or the session's place."""
         return self._open[0].place or self.place if len(self._open) == 1 else self.place
 
-    def _measured(self, start: Mark | None, cover: Mark | None, end_s: float) -> Measurement | None:
+    def _measured(
+        self, start: Mark | None, cover: Mark | None, end_s: float, *, exact: bool = False
+    ) -> Measurement | None:
         """From a mark to a time, shared by the ticks around; None where there is nothing between."""
         if start is None or cover is None or self._sampler is None or end_s <= start.time_s:
             return None
@@ -246,7 +260,8 @@ class Accounts:
             tick_s = timeline.last_tick_at_or_before(min(start.time_s, last_s - LONG_S))
             cover = cover if tick_s is None else self._mark(tick_s)
         window = (start, self._mark(end_s))
-        return measure(window, (cover, self._mark(last_s)), self._witnesses(start.time_s, end_s), self._part())
+        witnesses = self._witnesses(start.time_s, end_s)
+        return measure(window, (cover, self._mark(last_s)), witnesses, self._part(), exact=exact)
 
     def _witnesses(self, start_s: float, end_s: float) -> list[Witness]:
         """The sensors that saw a window, or a part of it."""
@@ -268,7 +283,7 @@ class Accounts:
         totals, present, running, problems = self._totals, None, [], []
         if self._sampler is not None and self._ticks is not None and self._cut is not None:
             before, now = self._ticks
-            segment = self._measured(*self._cut, now.time_s) if live else None
+            segment = self._measured(*self._cut, now.time_s, exact=True) if live else None
             if segment is not None:
                 totals = totals.plus(segment, self._segment_place(), between=not self._open)
             present = self._measured(before, before, now.time_s)

@@ -46,7 +46,7 @@ class Asked(NamedTuple):
         """
         if self.region is not None:
             return place(self.region, "user", self.pue)
-        return around if self.pue is None else replace(around, pue=self.pue)
+        return around if self.pue is None else around._replace(pue=self.pue)
 
 
 class Books(ABC):

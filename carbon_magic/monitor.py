@@ -111,8 +111,10 @@ class Monitor:
 class _MachineAccounts(Accounts):
     """Books in which all that the sensors saw is one's own."""
 
-    def _measured(self, start: Mark | None, cover: Mark | None, end_s: float) -> Measurement | None:
-        measured = super()._measured(start, cover, end_s)
+    def _measured(
+        self, start: Mark | None, cover: Mark | None, end_s: float, *, exact: bool = False
+    ) -> Measurement | None:
+        measured = super()._measured(start, cover, end_s, exact=exact)
         return None if measured is None else whole(measured)
 
 

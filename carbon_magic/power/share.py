@@ -86,13 +86,22 @@ class _Seen(NamedTuple):
 
 
 def measure(
-    window: tuple[Mark, Mark], cover: tuple[Mark, Mark], witnesses: Sequence[Witness], part: Part
+    window: tuple[Mark, Mark],
+    cover: tuple[Mark, Mark],
+    witnesses: Sequence[Witness],
+    part: Part,
+    *,
+    exact: bool = False,
 ) -> Measurement:
-    """The energy between the two marks of `window`, shared by the ticks of `cover` around it."""
+    """The energy between the two marks of `window`, shared by the ticks of `cover` around it.
+
+    A window that is too short for a counter gets its mean power around the window. `exact` takes the difference of
+    the counter all the same: whoever adds up windows that follow each other must lose nothing between them.
+    """
     start, end = window
     duration_s = end.time_s - start.time_s
     cpu_s = end.own_s - start.own_s
-    seen = [_see(witness, window, cover, part) for witness in witnesses]
+    seen = [_see(witness, window, cover, part, exact) for witness in witnesses]
     domains: dict[Domain, DomainEnergy] = {}
     for one in seen:
         there = domains.get(one.domain)
@@ -115,12 +124,12 @@ def measure(
     )
 
 
-def _see(witness: Witness, window: tuple[Mark, Mark], cover: tuple[Mark, Mark], part: Part) -> _Seen:
+def _see(witness: Witness, window: tuple[Mark, Mark], cover: tuple[Mark, Mark], part: Part, exact: bool) -> _Seen:
     sensor, (start, end) = witness.sensor, window
     duration_s = end.time_s - start.time_s
     used = _between(sensor.name, window)
     around, around_s = _between(sensor.name, cover), cover[1].time_s - cover[0].time_s
-    if duration_s < sensor.resolution_s and sensor.cheap and around_s > 0.0:
+    if duration_s < sensor.resolution_s and sensor.cheap and around_s > 0.0 and not exact:
         # The counter may not have moved at all: take the mean power around the window.
         used = Joules(*(value * duration_s / around_s for value in around))
     machine = _range(sensor, used, duration_s)

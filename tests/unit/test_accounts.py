@@ -189,6 +189,21 @@ def test_what_was_read_is_kept_when_tracking_ends(books: Books) -> None:
     assert snapshot.power_w is None
 
 
+def test_a_spike_among_many_short_cells_is_in_the_session_whole(books: Books) -> None:
+    """Each cell alone is too short for the counter; the session loses nothing of what it counted."""
+    for number in range(100):
+        cell = books.open()
+        books.rig.run(0.001, {PACKAGE: 1000.0 if number == 50 else 10.0})
+        books.close(cell)
+        books.rig.run(0.001, {PACKAGE: 10.0})
+    books.rig.run(0.8, {PACKAGE: 10.0})
+    books.rig.tick()
+    counter_j = books.rig.counters_uj[PACKAGE] / 1e6 - 5.0
+    snapshot = books.accounts.snapshot
+    assert snapshot.machine_energy_j is not None
+    assert snapshot.machine_energy_j.best == pytest.approx(counter_j + 32 * 0.3 * 1.0, rel=1e-9)
+
+
 def test_many_short_cells_are_each_there_once(books: Books) -> None:
     for _ in range(300):
         cell = books.open()
