@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-
 from kernel.kernels import LOAD, Kernel
 
 FORGET = """\
@@ -97,9 +96,7 @@ def start(kernel_name: str, tmp_path: Path) -> Iterator[Start]:
     """Starts fresh kernels of an environment, and ends them after the test."""
     started: list[Kernel] = []
 
-    def begin(
-        folder: str = "work", environ: dict[str, str] | None = None, options: tuple[str, ...] = ()
-    ) -> Kernel:
+    def begin(folder: str = "work", environ: dict[str, str] | None = None, options: tuple[str, ...] = ()) -> Kernel:
         kernel = Kernel(kernel_name, tmp_path / folder, environ, options)
         started.append(kernel)
         return kernel

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-
 from kernel.conftest import Pair, Start
 from kernel.kernels import LOAD, Kernel, Message, Outcome, is_ours, records, seen, settled, trouble
 
@@ -414,19 +413,31 @@ SHAPES: dict[str, tuple[str, str]] = {
     "a tab before options": ("%%carbon\t-n a\n5", "#\n5"),
     "blank lines above": ("\n\n  \n%%carbon\n1/0", "\n\n  \n#\n1/0"),
     "blank lines below": ("%%carbon\n\n\n1/0", "#\n\n\n1/0"),
-    "indented as a whole": ("    %%carbon\n    x = 1\n    if x:\n        print(x)\n    1/0", "    #\n    x = 1\n    if x:\n        print(x)\n    1/0"),
+    "indented as a whole": (
+        "    %%carbon\n    x = 1\n    if x:\n        print(x)\n    1/0",
+        "    #\n    x = 1\n    if x:\n        print(x)\n    1/0",
+    ),
     "indented body": ("%%carbon\n    x = 1\n    x", "#\n    x = 1\n    x"),
-    "pasted python prompts": (">>> %%carbon\n>>> x = 1\n>>> if x:\n...     print(x)\n>>> 1/0", ">>> #\n>>> x = 1\n>>> if x:\n...     print(x)\n>>> 1/0"),
+    "pasted python prompts": (
+        ">>> %%carbon\n>>> x = 1\n>>> if x:\n...     print(x)\n>>> 1/0",
+        ">>> #\n>>> x = 1\n>>> if x:\n...     print(x)\n>>> 1/0",
+    ),
     "pasted python prompts below": ("%%carbon\n>>> x = 1\n>>> x", "#\n>>> x = 1\n>>> x"),
     "pasted ipython prompts": ("In [1]: %%carbon\n   ...: x = 1\n   ...: x", "In [1]: #\n   ...: x = 1\n   ...: x"),
     "pasted ipython prompts below": ("%%carbon\nIn [1]: x = 1\nIn [2]: x", "#\nIn [1]: x = 1\nIn [2]: x"),
     "CRLF": ("%%carbon\r\nx = 1\r\n1/0\r\n", "#\r\nx = 1\r\n1/0\r\n"),
     "no newline at the end": ("%%carbon\n5", "#\n5"),
-    "future import": ("%%carbon\nfrom __future__ import annotations\nx: Nope = 1", "#\nfrom __future__ import annotations\nx: Nope = 1"),
+    "future import": (
+        "%%carbon\nfrom __future__ import annotations\nx: Nope = 1",
+        "#\nfrom __future__ import annotations\nx: Nope = 1",
+    ),
     "cell magic after blank lines": ("%%carbon\n\n\n%%bash\necho one", "%%bash\necho one"),
     "cell magic after blank lines above": ("\n\n%%carbon\n\n%%bash\necho one", "%%bash\necho one"),
     "%%time below": ("%%carbon -n t\n%%time\nx = 1\n1/0", "%%time\nx = 1\n1/0"),
-    "%%time and await": ("%%carbon\n%%time\nimport asyncio\nawait asyncio.sleep(0.001)\n5", "%%time\nimport asyncio\nawait asyncio.sleep(0.001)\n5"),
+    "%%time and await": (
+        "%%carbon\n%%time\nimport asyncio\nawait asyncio.sleep(0.001)\n5",
+        "%%time\nimport asyncio\nawait asyncio.sleep(0.001)\n5",
+    ),
     "%%capture below": ("%%carbon\n%%capture got\nprint(5)", "%%capture got\nprint(5)"),
     "%%writefile below keeps all": ("%%carbon\n%%writefile w.txt\n\n  a\n\n", "%%writefile w.txt\n\n  a\n\n"),
     "%%html below": ("%%carbon\n%%html\n<b>x</b>\n", "%%html\n<b>x</b>\n"),
@@ -487,7 +498,9 @@ def test_within_another_cells_run(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize(("silent", "store_history"), [(True, False), (False, False), (True, True)])
-@pytest.mark.parametrize("cell", ["x = 1\nprint(x)\nx", "1/0", "%%carbon\nprint(1)\n5", "await __import__('asyncio').sleep(0)"])
+@pytest.mark.parametrize(
+    "cell", ["x = 1\nprint(x)\nx", "1/0", "%%carbon\nprint(1)\n5", "await __import__('asyncio').sleep(0)"]
+)
 def test_hidden_code_is_no_cell(pair: Pair, cell: str, silent: bool, store_history: bool) -> None:
     tracked, plain = pair
     before = records(tracked)
@@ -623,8 +636,8 @@ DIALOGUES: dict[str, tuple[list[str], list[str]]] = {
 def test_dialogue(pair: Pair, case: str, prefix: str) -> None:
     cells, typed = DIALOGUES[case]
     answers: dict[Kernel, Iterator[str]] = {kernel: iter([*typed, "c", "c", "q"]) for kernel in pair}
-    for cell in cells:
-        cell = prefix + cell if prefix else cell
+    for written in cells:
+        cell = prefix + written
         instead = cell.replace("%%carbon", "#", 1)
         outcome = pair.tracked.run(cell, answers=answers[pair.tracked])
         expected = pair.plain.run(instead, answers=answers[pair.plain])
