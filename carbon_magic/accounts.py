@@ -271,11 +271,12 @@ class Accounts:
         for channel in self._sampler.channels:
             if channel.first_s is None or channel.last_s is None or channel.first_s >= end_s:
                 continue
-            if channel.last_s <= start_s and not channel.working:
-                continue  # lost before the window began
             lost = self._late if channel.working else channel.sensor.domain not in domains
+            if channel.last_s <= start_s and not channel.working and not lost:
+                continue  # lost before the window began, with another one in its place
             missing_s = max(0.0, end_s - max(start_s, channel.last_s)) if lost else 0.0
-            found.append(Witness(channel.sensor, self._idle_w[channel.sensor.name], missing_s))
+            idle_w = self._idle_w[channel.sensor.name]
+            found.append(Witness(channel.sensor, idle_w, missing_s, channel.power_w or idle_w.best))
         return found
 
     def _look(self, *, live: bool = True) -> Snapshot:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import math
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
@@ -57,6 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         SystemExit: after `--help` and `--version` (code 0), and where the arguments are wrong (code 2).
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started it
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
     parser, commands = _parsers()
     command = next((word for word in given if not word.startswith("-")), None)
     if command is not None and command not in commands:

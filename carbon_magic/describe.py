@@ -7,6 +7,7 @@ against.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from carbon_magic.grid.intensity import emissions
@@ -35,6 +36,18 @@ class Facts(NamedTuple):
     scope_reason: str
     part: float | None
     """The part of the machine that is allotted to this work, all its kernels together."""
+
+
+def project_here() -> str | None:
+    """The name of the git repository around the working directory, else the directory's own; None where it is gone."""
+    try:
+        folder = Path.cwd()
+    except OSError:
+        return None
+    for parent in (folder, *folder.parents):
+        if (parent / ".git").exists():
+            return parent.name or None
+    return folder.name or None
 
 
 def record_of(window: Window, measured: Measurement, place: Place, facts: Facts, *, final: bool) -> CellRecord:

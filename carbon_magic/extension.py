@@ -16,7 +16,7 @@ from carbon_magic.magics import CarbonMagics, complete_line, show_result
 from carbon_magic.options import CellTransformer
 from carbon_magic.session import Session
 
-_COMMANDS = ("%carbon", "%%carbon", "carbon")
+_COMMANDS = ("%carbon", "%%carbon")
 _extension: Extension | None = None
 
 

@@ -8,7 +8,9 @@ if it had no such line, and its result is shown by the hook that ends it.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 from IPython.core.error import UsageError
@@ -121,13 +123,13 @@ class CarbonMagics(Magics):
 
     def _region(self, words: list[str]) -> None:
         if not words:
-            print(_about(self.session.place))
+            _say(_about(self.session.place))
             return
         try:
             found = self.session.set_region(" ".join(words))
         except ValueError as error:
             raise UsageError(str(error)) from None
-        print(_about(found))
+        _say(_about(found))
 
     def _on(self, words: list[str]) -> None:
         _no_more("on", words)
@@ -145,7 +147,7 @@ class CarbonMagics(Magics):
         _no_more("doctor", words)
         from carbon_magic.views.doctor import doctor_text
 
-        print(doctor_text(self.session.findings()), end="")
+        _say(doctor_text(self.session.findings()).rstrip("\n"))
 
     def _reset(self, words: list[str]) -> None:
         _no_more("reset", words)
@@ -176,9 +178,28 @@ def run_inside(shell: Any, session: Session, line: str, cell: str) -> None:
     cell's record holds it."""
     options = parse_cell_line(line)
     window = session.begin_inside(options)
-    result = shell.run_cell(cell, store_history=False)
+    with _errors_left_to_the_caller(shell):
+        result = shell.run_cell(cell, store_history=False)
     session.end_inside(window, result)
     show_result(shell, session, window)
+    result.raise_error()
+
+
+@contextmanager
+def _errors_left_to_the_caller(shell: Any) -> Iterator[None]:
+    """A run within a run prints its traceback and goes on. Here it is raised again, and printed once, by the outer."""
+    names = ("showtraceback", "showsyntaxerror", "showindentationerror")
+    before = {name: shell.__dict__.get(name) for name in names}
+    for name in names:
+        setattr(shell, name, lambda *_, **__: None)
+    try:
+        yield
+    finally:
+        for name, own in before.items():
+            if own is None:
+                delattr(shell, name)
+            else:
+                setattr(shell, name, own)
 
 
 def show_result(shell: Any, session: Session, window: Window) -> None:
@@ -193,6 +214,12 @@ def show_result(shell: Any, session: Session, window: Window) -> None:
         from carbon_magic.views.result import result
 
         _display(result(record))
+
+
+def _say(text: str) -> None:
+    from carbon_magic.views.plain import for_stream
+
+    print(for_stream(text, sys.stdout))
 
 
 def _display(shown: Any) -> None:

@@ -13,6 +13,7 @@ import argparse
 import re
 import shlex
 from collections.abc import Callable
+from keyword import iskeyword
 from typing import NamedTuple, NoReturn
 
 MAGIC = "%%carbon"
@@ -73,7 +74,7 @@ def parse_cell_line(line: str) -> CellOptions:
         near = get_close_matches(unknown[0], sorted(known), n=2, cutoff=0.4)
         hint = f" Did you mean {' or '.join(near)}?" if near else " It takes -n LABEL, -r REGION, -o VAR and -q."
         raise OptionsError(f"no such option: {unknown[0]}.{hint}")
-    if parsed.output is not None and not parsed.output.isidentifier():
+    if parsed.output is not None and (not parsed.output.isidentifier() or iskeyword(parsed.output)):
         raise OptionsError(f"-o takes the name of a variable, not {parsed.output!r}")
     if parsed.region is not None:
         from carbon_magic.grid.regions import region
@@ -123,7 +124,14 @@ class CellTransformer:
             return lines
         if options_of("".join(lines)) is None:
             return lines
-        following = next((line for line in lines[1:] if line.strip()), "")
-        if following.startswith("%%"):
-            return lines[lines.index(following, 1) :]
-        return ["#" + lines[0], *lines[1:]]
+        done = ["#" + lines[0]]
+        for index, line in enumerate(lines[1:], start=1):
+            if line.startswith(MAGIC) and options_of("".join(lines[index:])) is not None:
+                done.append("#" + line)  # a second one: the cell is measured already, by the first one's options
+            elif line.startswith("%%"):
+                return lines[index:]
+            elif line.strip():
+                return [*done, *lines[index:]]
+            else:
+                done.append(line)
+        return done

@@ -19,7 +19,7 @@ from pathlib import Path
 from carbon_magic import __version__
 from carbon_magic.accounts import Accounts
 from carbon_magic.books import ANSWER_S, Asked, Books, kernel_session
-from carbon_magic.describe import Facts
+from carbon_magic.describe import Facts, project_here
 from carbon_magic.grid.intensity import place
 from carbon_magic.keeper import Keeper
 from carbon_magic.ledger.record import CellRecord, Status
@@ -294,7 +294,7 @@ class OwnBooks(Books):
         return Facts(
             session_id=uuid.uuid4().hex,
             started_at=datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
-            project=project(),
+            project=project_here(),
             notebook=None,
             version=__version__,
             form=self._meter.machine.form,
@@ -306,15 +306,3 @@ class OwnBooks(Books):
 
 def _default_place(asked: str) -> Place:
     return place(asked, "environment") if asked else place(None, "unknown")
-
-
-def project() -> str | None:
-    """The name of the git repository around the working directory, else the directory's own; None where it is gone."""
-    try:
-        folder = Path.cwd()
-    except OSError:
-        return None
-    for parent in (folder, *folder.parents):
-        if (parent / ".git").exists():
-            return parent.name or None
-    return folder.name or None

@@ -13,13 +13,12 @@ import time
 import uuid
 from collections.abc import Mapping
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from carbon_magic import __version__
 from carbon_magic.accounts import Accounts
 from carbon_magic.config import CarbonMagic
-from carbon_magic.describe import Facts, estimate_of
+from carbon_magic.describe import Facts, estimate_of, project_here
 from carbon_magic.grid.intensity import place
 from carbon_magic.keeper import KEPT_AFTER_S, Keeper
 from carbon_magic.ledger.record import CellRecord, safe_cell_id
@@ -117,6 +116,8 @@ class Session:
             if self.tracking or options is not None:
                 window = self._open(options, execution_count, getattr(info, "cell_id", None))
                 window.source = info.raw_cell
+                if self._feed is not None:
+                    self._tell()
         self._threads.begin(info, window)
 
     def post_run_cell(self, result: Any) -> Window | None:
@@ -126,10 +127,15 @@ class Session:
         window = self._threads.end(result)
         if window is not None:
             self._close(window, result)
-            if not self.tracking:
+            if not self.tracking or self._feed is not None:
                 self.settle(ANSWER_S)
-                self._rest()
+            self._rest()
         return window
+
+    def _tell(self) -> None:
+        """Let the runner of this notebook know at once that a cell runs: it may kill the kernel."""
+        if self._meter.sampler is not None:
+            self._meter.sampler.poke(ANSWER_S)
 
     def begin_inside(self, options: CellOptions) -> Window:
         """A `%%carbon` within another cell's run begins."""
@@ -305,7 +311,7 @@ class Session:
         return Facts(
             session_id=uuid.uuid4().hex,
             started_at=datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
-            project=self.config.project or _project(),
+            project=self.config.project or project_here(),
             notebook=order.notebook if order is not None else self.environ.get("JPY_SESSION_NAME") or None,
             version=__version__,
             form=self._meter.machine.form,
@@ -335,18 +341,6 @@ class Session:
 def _scope(config: CarbonMagic) -> ScopeOption:
     scope: ScopeOption = config.scope
     return scope
-
-
-def _project() -> str | None:
-    """The name of the git repository around the working directory, else the directory's own; None where it is gone."""
-    try:
-        folder = Path.cwd()
-    except OSError:
-        return None
-    for parent in (folder, *folder.parents):
-        if (parent / ".git").exists():
-            return parent.name or None
-    return folder.name or None
 
 
 def current() -> Session | None:

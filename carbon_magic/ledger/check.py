@@ -7,6 +7,7 @@ numbers are finite, not negative and in order. Anything else is no record, and w
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime, timezone
@@ -34,7 +35,15 @@ _SESSION_ORDERS = (_RECORD_ORDERS[0], _RECORD_ORDERS[2])
 def checked_record(data: object) -> CellRecord | None:
     """The record in a decoded JSON object, or None unless every field has its type and the figures are in order."""
     values = _checked(data, _RECORD, {"below_resolution": False}, _RECORD_ORDERS)
-    return None if values is None else CellRecord(**{**values, "sensors": tuple(values["sensors"])})
+    if values is None or not _is_shared(values):
+        return None
+    return CellRecord(**{**values, "sensors": tuple(values["sensors"])})
+
+
+def _is_shared(values: Mapping[str, Any]) -> bool:
+    """Whether the marginal part is no more than the energy, and that no more than the machine's, but for rounding."""
+    parts = [values[name] for name in ("marginal_energy_j", "energy_j", "machine_energy_j") if values[name] is not None]
+    return all(less <= more * (1 + 1e-9) + 1e-9 for less, more in itertools.pairwise(parts))
 
 
 def checked_session(data: object) -> SessionRow | None:

@@ -36,6 +36,8 @@ class Channel:
     first_s: float | None = None
     last_s: float | None = None
     last_j: float = 0.0
+    power_w: float | None = None
+    """Mean power over the last step of half a second or more."""
     _retry_at_s: float = 0.0
     _asleep_s: float = 0.0
     _utilization: float | None = None
@@ -49,6 +51,12 @@ class Channel:
     @property
     def working(self) -> bool:
         return not self.failures and not self.replaced
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with it at present, in words that name it."""
+        name = self.sensor.name
+        return self.error if self.error is None or self.error.startswith(name) else f"{name}: {self.error}"
 
     @property
     def at_ticks(self) -> bool:
@@ -131,5 +139,6 @@ class Channel:
             busy = (busy_s - then_busy_s) / (cpus * step_s)
             if self.sensor.domain == "gpu":
                 busy = math.inf if self._utilization is None else self._utilization
-            self.baseline.observe((self.last_j - then_j) / step_s, busy, step_s)
+            self.power_w = (self.last_j - then_j) / step_s
+            self.baseline.observe(self.power_w, busy, step_s)
         self._observed = (self.last_s, self.last_j, busy_s)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from carbon_magic.power.constants import TDP_DESKTOP_W, TDP_LAPTOP_W
@@ -109,6 +109,11 @@ def discover_gpus(library: Path | None = None, root: Path = Path("/")) -> list[C
         else:
             candidates.append(Candidate(found.name, "gpu", "measured", False, found.reason))
     return candidates
+
+
+def replaced_by(candidate: Candidate, error: str, name: str) -> Candidate:
+    """A candidate that was used and failed for good, so that another took its place."""
+    return replace(candidate, used=False, reason=f"It failed, and {name} took its place: {error}.")
 
 
 def _unused(candidate: Candidate, reason: str) -> Candidate:

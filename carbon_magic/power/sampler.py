@@ -18,14 +18,14 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from carbon_magic.power.channel import SUSPEND_S, Channel
-from carbon_magic.power.discover import Candidate
+from carbon_magic.power.discover import Candidate, replaced_by
 from carbon_magic.power.sensor import Sensor, SensorError
 from carbon_magic.power.timeline import Timeline
 from carbon_magic.power.usage import Usage
 
 LATE_TICKS = 3
 """A tick later than so many intervals is marked as a gap for the chart."""
-REPLACE_AFTER = 3
+REPLACE_AFTER = 2
 """After so many failures in a row a CPU counter is replaced by the model."""
 SHAPE_S = 0.25
 """A GPU's power is sampled this often while a cell runs."""
@@ -175,7 +175,7 @@ class Sampler:
 
     def problems(self) -> list[str]:
         """What does not work at present, in words."""
-        found = [f"{channel.sensor.name}: {channel.error}" for channel in self.channels if channel.error]
+        found = [channel.problem for channel in self.channels if channel.problem]
         return [*found, self.problem] if self.problem else found
 
     # The thread
@@ -309,6 +309,12 @@ class Sampler:
         covered = ("cpu", "dram") if model.figures.get("memory_included") else ("cpu",)
         for channel in self.channels:
             channel.replaced = channel.replaced or channel.sensor.domain in covered
+        gone = {channel.candidate.name: channel.error for channel in self.channels if channel.replaced}
+        self.candidates = [
+            replaced_by(candidate, gone[candidate.name] or "", model.name) if candidate.name in gone else candidate
+            for candidate in self.candidates
+            if candidate.name != model.name
+        ]
         self._add(model)
 
     def _note_gap(self, now_s: float, asleep_s: float) -> None:

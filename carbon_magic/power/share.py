@@ -75,6 +75,8 @@ class Witness(NamedTuple):
     idle_w: Interval
     missing_s: float = 0.0
     """Seconds of the window after the sensor was lost, with nothing in its place."""
+    missing_w: float = 0.0
+    """Its mean power before it was lost."""
 
 
 class _Seen(NamedTuple):
@@ -160,11 +162,17 @@ def _see(witness: Witness, window: tuple[Mark, Mark], cover: tuple[Mark, Mark], 
         own = Interval(min(bounds[0], own_j), own_j, max(bounds[1], own_j))
     else:
         own = _with_idle_range(own_j, machine, [own_with(w) for w in (witness.idle_w.low, witness.idle_w.high)])
+    provenance = sensor.provenance
     if witness.missing_s > 0.0:
-        lost_j = (sensor.max_power_w or 0.0) * witness.missing_s
-        machine = Interval(machine.low, machine.best, machine.high + lost_j)
-        own = Interval(own.low, own.best, own.high + lost_j)
-    return _Seen(sensor.domain, DomainEnergy(own, machine, marginal_j, sensor.provenance), dynamic_j)
+        # Unseen: as before it was lost, perhaps nothing, perhaps as much as it can be.
+        lost_j = witness.missing_w * witness.missing_s
+        most_j = max(lost_j, (sensor.max_power_w or 2.0 * witness.missing_w) * witness.missing_s)
+        ours = own.best / machine.best if machine.best > 0.0 else 1.0
+        machine = Interval(machine.low, machine.best + lost_j, machine.high + most_j)
+        own = Interval(own.low, own.best + ours * lost_j, own.high + most_j)
+        if witness.missing_s > duration_s / 2:
+            provenance = "assumed"
+    return _Seen(sensor.domain, DomainEnergy(own, machine, marginal_j, provenance), dynamic_j)
 
 
 def _between(name: str, marks: tuple[Mark, Mark]) -> Joules:

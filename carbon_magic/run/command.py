@@ -7,7 +7,9 @@ what there is so far is written and shown: executed notebooks, records, tracebac
 from __future__ import annotations
 
 import asyncio
+import codecs
 import contextlib
+import os
 import sys
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from carbon_magic.run.kernels import check_kernel
 from carbon_magic.run.notebooks import Notebook, read_notebook
 from carbon_magic.run.output import check_writable, executed_paths, notebook_json, records_json, write_atomically
 from carbon_magic.run.runner import Options, Outcome, Watch, run_notebooks
-from carbon_magic.views.plain import clean
+from carbon_magic.views.plain import clean, spell
 
 
 def run(
@@ -44,9 +46,10 @@ def run(
         The exit code: 0, 1 where a notebook did not complete, 2 where something could not be run, 128 + the signal's
         number where one stopped the run.
     """
+    codecs.register_error("carbon_magic.spell", spell)
     for stream in (sys.stdout, sys.stderr):
-        # A terminal or pipe that cannot write a character gets a question mark, not a traceback.
-        getattr(stream, "reconfigure", lambda **_: None)(errors="replace")
+        # A terminal or pipe that cannot write a character gets it spelled in ASCII, not a traceback.
+        getattr(stream, "reconfigure", lambda **_: None)(errors="carbon_magic.spell")
     try:
         notebooks = [read_notebook(path) for path in paths]
         options = Options(
@@ -109,10 +112,17 @@ def _deliver(outcomes: list[Outcome], written_to: dict[str, Path], json_file: st
         code = max(code, _write(Path(json_file), records_json(records), "--json"))
     for outcome in outcomes:
         sys.stderr.write(explain(outcome, colours=sys.stderr.isatty()))
-    show(outcomes, sys.stderr if json_file == "-" else sys.stdout)
-    if json_file == "-":
-        sys.stdout.write(records_json(records))
+    try:
+        show(outcomes, sys.stderr if json_file == "-" else sys.stdout)
+        if json_file == "-":
+            sys.stdout.write(records_json(records))
         sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        code = max(code, _refuse(UsageError(f"standard output cannot be written: {error.strerror or error}")))
+        # What is left in the buffer cannot be written at exit either.
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - open until the process ends
     return code
 
 

@@ -45,7 +45,7 @@ def read_notebook(given: str) -> Notebook:
     """
     shown = clean(given, 300)
     data = _read_json(Path(given), shown)
-    if not isinstance(data, dict) or not isinstance(data.get("nbformat"), int):
+    if not isinstance(data, dict) or not isinstance(data.get("nbformat"), int) or data["nbformat"] is True:
         raise UsageError(f"{shown} is no notebook: it is JSON, but without a notebook's cells and nbformat")
     major = data["nbformat"]
     if major < 4:
@@ -57,6 +57,10 @@ def read_notebook(given: str) -> Notebook:
         raise UsageError(f"{shown} is a notebook of format {major}, which is newer than this version knows (4)")
     if not _is_sound(data):
         raise UsageError(f"{shown} is no notebook: its cells are not as the format has them")
+    try:
+        json.dumps(data, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        raise UsageError(f"{shown} holds half a surrogate pair, which no kernel can be sent: take it out") from None
     import nbformat
 
     from_dict: Any = nbformat.from_dict

@@ -6,17 +6,44 @@ killed process leaves what was there before. What is no regular file (`/dev/null
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from carbon_magic.ledger.record import CellRecord
 from carbon_magic.run import UsageError
 from carbon_magic.run.notebooks import Notebook
 from carbon_magic.views.plain import clean
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to, which takes the place of `path` when it is complete. A pipe or a device is written directly.
+
+    Raises:
+        OSError: it cannot be written; what was there before is left.
+    """
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        with path.open("wb") as file:
+            yield file
+        return
+    beside = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
+    try:
+        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:  # noqa: PTH123
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            beside.chmod(path.stat().st_mode & 0o777)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -25,22 +52,9 @@ def write_atomically(path: Path, text: str) -> None:
     Raises:
         OSError: it cannot be written; what was there before is left.
     """
-    path = path.resolve()
     content = text.encode("utf-8")
-    if path.exists() and not path.is_file():
-        path.write_bytes(content)
-        return
-    beside = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
-    try:
-        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:  # noqa: PTH123
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            beside.chmod(path.stat().st_mode & 0o777)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with replacing(path) as file:
+        file.write(content)
 
 
 def check_writable(path: Path, option: str) -> None:
@@ -73,6 +87,8 @@ def executed_paths(notebooks: list[Notebook], out: str) -> dict[str, Path]:
         UsageError: several notebooks for one file, or a file that cannot be written.
     """
     shown = clean(out, 300)
+    if not out:
+        raise UsageError("-o names no file and no folder")
     folder = Path(out)
     if folder.is_dir() or out.endswith(("/", os.sep)):
         try:

@@ -153,6 +153,7 @@ async def _started(notebook: Notebook, options: Options) -> AsyncIterator[tuple[
         path = Path(folder, "sink.jsonl")
         path.touch(mode=0o600)
         sink = Sink(path)
+        sink.read()
         kernel = await Kernel.start(
             options.kernels[notebook.given],
             notebook.node,
@@ -170,6 +171,7 @@ async def _started(notebook: Notebook, options: Options) -> AsyncIterator[tuple[
             yield kernel, sink
         finally:
             await kernel.stop(now=True)
+            sink.close()
 
 
 @dataclass(slots=True)
@@ -264,8 +266,11 @@ def _gather(outcome: Outcome, sink: Sink) -> None:
     if outcome.kernel_lost and outcome.cells and (killed := sink.killed_record()) is not None:
         # The kernel's own announcement of the cell's number, where it came through, is surer than the session's guess.
         last = outcome.cells[-1]
-        last.execution_count = last.execution_count or killed.execution_count
-        records.append(replace(killed, execution_count=last.execution_count))
+        earlier = {run.execution_count for run in outcome.cells[:-1]}
+        if last.execution_count is None and killed.execution_count not in earlier:
+            last.execution_count = killed.execution_count
+        if killed.execution_count in (None, last.execution_count) and killed.execution_count not in earlier - {None}:
+            records.append(replace(killed, execution_count=last.execution_count))
     by_count = {run.execution_count: run for run in reversed(outcome.cells) if run.execution_count is not None}
     for record in records:
         run = None if record.execution_count is None else by_count.get(record.execution_count)

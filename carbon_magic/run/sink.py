@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 from carbon_magic.ledger.check import checked_record, is_count, is_number
 from carbon_magic.ledger.record import CellRecord
@@ -46,21 +47,28 @@ class Sink:
         self.left_out = 0
         """Lines that were no record and no `now`, or came after the bounds were reached."""
         self._ids: set[str] = set()
+        self._file: BinaryIO | None = None
         self._offset = 0
         self._torn = b""
         self._skipping = False
 
     def read(self) -> None:
         """Take in the whole lines that were added since the last call. A file that does not exist holds none."""
-        try:
-            with self.path.open("rb") as file:
-                file.seek(self._offset)
-                while self._offset < MAX_BYTES and (part := file.read(MAX_LINE_BYTES)):
-                    self._offset += len(part)
-                    self._take(part)
-        except OSError:
-            # The notebook may have removed the file: what was read before then still holds.
-            return
+        # Held open from the beginning: what the notebook puts in its place, a pipe that nobody feeds, is never met.
+        if self._file is None:
+            try:
+                self._file = self.path.open("rb", buffering=0)
+            except OSError:
+                return
+        while self._offset < MAX_BYTES and (part := self._file.read(MAX_LINE_BYTES)):
+            self._offset += len(part)
+            self._take(part)
+
+    def close(self) -> None:
+        """Give the descriptor back; nothing more is read."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
     def killed_record(self) -> CellRecord | None:
         """The record of the cell that ran when the kernel died, from the last word about it, or None."""

@@ -153,6 +153,27 @@ def to_ascii(text: str) -> str:
     return text if text.isascii() else "".join(_ascii_char(char) for char in text)
 
 
+def for_stream(text: str, stream: object) -> str:
+    """The text as a stream can write it: as it is, or with what its encoding lacks spelled in ASCII."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    try:
+        text.encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return to_ascii(text)
+    return text
+
+
+def spell(error: UnicodeError) -> tuple[str, int]:
+    """An error handler of codecs: what an encoding lacks is spelled in ASCII, so that no unit is lost.
+
+    Raises:
+        UnicodeError: it is no error of encoding.
+    """
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return to_ascii(error.object[error.start : error.end]), error.end
+
+
 def _ascii_char(char: str) -> str:
     if char.isascii():
         return char

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, NamedTuple
+
+from carbon_magic.views.plain import for_stream
 
 
 class Shown(NamedTuple):
@@ -12,17 +15,16 @@ class Shown(NamedTuple):
     html: str
 
     def __repr__(self) -> str:
-        return self.text
+        return for_stream(self.text, sys.stdout)
 
-    def __str__(self) -> str:
-        return self.text
+    __str__ = __repr__
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         # Without this IPython would print the parts of the tuple.
-        printer.text(self.text)
+        printer.text(repr(self))
 
     def _repr_html_(self) -> str:
         return self.html
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"text/plain": self.text, "text/html": self.html}
+        return {"text/plain": repr(self), "text/html": self.html}

@@ -30,10 +30,13 @@ def notebook(path: Path, *cells: Any, kernel: str = "cm-here") -> Path:
     return path
 
 
-def run(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def run(
+    *arguments: str | Path, cwd: Path | None = None, environ: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run the command line, its standard output and error kept apart."""
     command = [*COMMAND, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, cwd=cwd)
+    env = {**os.environ, **(environ or {})}
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, cwd=cwd, env=env)
 
 
 def check_records(records: list[dict[str, Any]]) -> None:
@@ -307,3 +310,47 @@ def test_a_terminal_gets_a_progress_bar(tmp_path: Path) -> None:
     assert "cell 1: 0:0" in text
     assert "\x1b" not in table
     assert "total of 2 cells" in table
+
+
+def test_cells_that_ended_before_the_kernel_died_keep_their_records(tmp_path: Path) -> None:
+    """However soon: a record is written before the cell's reply is sent."""
+    ended = run(
+        notebook(tmp_path / "a.ipynb", "x = 1", "y = 2", "import os, signal; os.kill(os.getpid(), 9)"), "--json", "-"
+    )
+    assert ended.returncode == 1
+    records = json.loads(ended.stdout)
+    assert [(record["execution_count"], record["status"]) for record in records] == [
+        (1, "ok"),
+        (2, "ok"),
+        (3, "killed"),
+    ]
+    check_records(records[:2])
+    assert records[2]["duration_s"] < 1.0
+
+
+def test_a_notebook_that_puts_a_pipe_in_the_sinks_place_holds_nobody_up(tmp_path: Path) -> None:
+    hostile = "from carbon_magic.run import feed\nimport os\np = feed.order().sink\nos.unlink(p)\nos.mkfifo(p)"
+    ended = run(notebook(tmp_path / "a.ipynb", hostile, "1 + 1"), "--json", "-")
+    assert ended.returncode == 0
+    assert json.loads(ended.stdout)[0]["execution_count"] == 1
+
+
+def test_an_error_within_a_magic_above_it_is_still_an_error(tmp_path: Path) -> None:
+    ended = run(notebook(tmp_path / "a.ipynb", "%%time\n%%carbon -n t\n1/0", "print('went on')"))
+    assert ended.returncode == 1
+    assert ended.stderr.count("ZeroDivisionError: division by zero") == 1
+
+
+def test_an_output_without_a_name_is_refused_and_the_notebook_is_left_alone(tmp_path: Path) -> None:
+    path = notebook(tmp_path / "a.ipynb", "1")
+    before = path.read_bytes()
+    ended = run(path, "-o", "")
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert path.read_bytes() == before
+
+
+def test_a_terminal_of_few_characters_gets_units_that_are_spelled(tmp_path: Path) -> None:
+    ended = run(notebook(tmp_path / "a.ipynb", "1"), environ={"PYTHONIOENCODING": "ascii"})
+    assert ended.returncode == 0
+    assert "?" not in ended.stdout
+    assert "Wh (" in ended.stdout

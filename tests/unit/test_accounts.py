@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from machines.build import set_counter
 from machines.rig import Rig
 
 from carbon_magic.accounts import Accounts
@@ -163,6 +164,25 @@ def test_an_unknown_region_is_the_world_and_looks_unknown(tmp_path: Path) -> Non
     assert record.emissions_g_low is not None
     assert record.emissions_g_high is not None
     assert record.emissions_g_high > 10 * record.emissions_g_low
+
+
+def test_a_cell_without_its_cpu_counter_is_never_the_memory_alone(books: Books) -> None:
+    """The counter is lost before the cell begins, and no model is at hand."""
+    books.run(5, 60.0, own=5.0)
+    set_counter(books.rig.root, PACKAGE, "garbage")
+    books.rig.run(1.0, own=5.0)
+    books.rig.tick()
+    cell = books.open()
+    books.rig.run(1.0, own=5.0)
+    books.rig.tick()
+    books.close(cell)
+    books.rig.run(1.0)
+    books.rig.tick()
+    (record,) = books.accounts.records
+    assert record.cpu_energy_j == pytest.approx(60.0)
+    assert record.cpu_provenance == "assumed"
+    assert record.machine_energy_j_high is not None
+    assert record.machine_energy_j_high > 125.0
 
 
 def test_reset_begins_anew_with_another_session(books: Books) -> None:

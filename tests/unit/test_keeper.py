@@ -221,9 +221,12 @@ def test_the_last_cell_is_kept_and_what_the_sensors_did_not_see_of_it_widens_its
     books: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record = unseen(books, monkeypatch, 4, 1)
-    assert record.energy_j == pytest.approx(4 * (100.0 + 32 * 0.3))
+    # The fifth second goes on as the fourth: perhaps with nothing, perhaps with all that the sensors can show.
+    assert record.energy_j == pytest.approx(5 * (100.0 + 32 * 0.3))
+    assert record.energy_j_low is not None
     assert record.energy_j_high is not None
-    assert record.energy_j_high > 5 * (100.0 + 32 * 0.3)
+    assert record.energy_j_low <= 4 * (100.0 + 32 * 0.3)
+    assert record.energy_j_high > 6 * (100.0 + 32 * 0.3)
 
 
 def test_a_last_cell_that_no_sensor_has_seen_is_unknown_and_not_nothing(

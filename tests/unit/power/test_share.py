@@ -190,6 +190,12 @@ def test_a_lost_sensor_leaves_an_open_end_above(desktop: Rig) -> None:
     assert window.machine_j.best == pytest.approx(50.0)
     assert channel.sensor.max_power_w is not None
     assert window.machine_j.high == pytest.approx(50.0 * 1.05 + 2.0 * channel.sensor.max_power_w, rel=1e-2)
+    known = Witness(channel.sensor, channel.baseline.power_w(), missing_s=2.0, missing_w=50.0)
+    window = measure((timeline.mark(start_s), end), (timeline.mark(start_s), end), [known], WHOLE)
+    assert window.machine_j is not None
+    assert window.machine_j.best == pytest.approx(150.0)
+    assert window.machine_j.low == pytest.approx(50.0 * 0.95, rel=1e-2)
+    assert window.domains["cpu"].provenance == "assumed"
 
 
 def test_without_any_sensor_the_energy_is_unknown_and_not_nothing() -> None:
