@@ -8,10 +8,10 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-
-from carbon_magic.grid.regions import complete
 from kernel.conftest import Start
 from kernel.kernels import LOAD, Kernel, Outcome, records
+
+from carbon_magic.grid.regions import complete
 
 SUBCOMMANDS = ["cells", "region", "on", "off", "doctor", "reset", "help"]
 OPTIONS = ["--sort", "-n", "-r", "-o", "-q", "-h"]
@@ -69,6 +69,8 @@ def test_cells(tracked: Kernel) -> None:
     for line in ("%carbon cells", "%carbon cells -n 5 --sort=energy"):
         text = tracked.run(line, allow_error=False).of("display_data")[0]["data"]["text/plain"]
         assert text.index("long") < text.index("short"), line
+    text = tracked.run("%carbon cells --sort time", allow_error=False).of("display_data")[0]["data"]["text/plain"]
+    assert text.index("short") < text.index("long"), "in the order they ran"
     text = tracked.run("%carbon cells -n 1", allow_error=False).of("display_data")[0]["data"]["text/plain"]
     assert "long" in text
     assert "short" not in text
