@@ -17,7 +17,8 @@ class Shown(NamedTuple):
     def __repr__(self) -> str:
         return for_stream(self.text, sys.stdout)
 
-    __str__ = __repr__
+    def __str__(self) -> str:
+        return repr(self)
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         # Without this IPython would print the parts of the tuple.
