@@ -28,6 +28,7 @@ class Extension:
         self.config = CarbonMagic(parent=shell)
         self.session = Session(self.config)
         self._transformer = CellTransformer(self.session.inside_a_cell)
+        self.session.options_of = self._transformer.take
         self._undo: list[Callable[[], None]] = []
 
     def install(self) -> None:
@@ -83,7 +84,10 @@ class Extension:
             if window is not None and window.options is not None:
                 show_result(self.shell, self.session, window)
         except BaseException as error:
-            self._keep(error)
+            self.session.forget_run(result)
+            # At the end of a cell there is nothing left to interrupt: the signal would hit the next one.
+            if not isinstance(error, KeyboardInterrupt) or self.session.inside_a_cell():
+                self._keep(error)
 
     def _keep(self, error: BaseException) -> None:
         """Nothing leaves a callback: IPython would print it, or swallow an interrupt."""

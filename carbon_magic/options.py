@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
+import threading
 from collections.abc import Callable
 from keyword import iskeyword
 from typing import NamedTuple, NoReturn
@@ -111,19 +112,30 @@ def options_of(raw_cell: str) -> CellOptions | None:
 
 
 class CellTransformer:
-    """The input transformer: a pure function of the cell's lines and of whether this thread is in a cell already."""
+    """The input transformer. What it makes of a cell depends on its lines and on whether this thread is in a cell."""
 
     has_side_effects = True
     """Or else a terminal would try it on each line to see whether the cell is complete."""
 
     def __init__(self, inside_a_cell: Callable[[], bool]) -> None:
         self._inside_a_cell = inside_a_cell
+        self._noted: dict[int, CellOptions | None] = {}
+        """By thread, what was taken off its latest cell: only IPython knows what it made of the raw one."""
+
+    def take(self, raw_cell: str) -> CellOptions | None:
+        """The options of the cell that begins on this thread now, which is the one that was just transformed."""
+        return self._noted.pop(threading.get_ident(), None)
 
     def __call__(self, lines: list[str]) -> list[str]:
-        if not lines or not lines[0].startswith(MAGIC) or self._inside_a_cell():
+        if self._inside_a_cell():
             return lines
-        if options_of("".join(lines)) is None:
+        self._noted.pop(threading.get_ident(), None)
+        if not lines or not lines[0].startswith(MAGIC):
             return lines
+        options = options_of("".join(lines))
+        if options is None:
+            return lines
+        self._noted[threading.get_ident()] = options
         done = ["#" + lines[0]]
         for index, line in enumerate(lines[1:], start=1):
             if line.startswith(MAGIC) and options_of("".join(lines[index:])) is not None:

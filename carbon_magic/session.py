@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import platform
+import signal
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from carbon_magic.accounts import Accounts
 from carbon_magic.config import CarbonMagic
 from carbon_magic.describe import Facts, estimate_of, project_here
 from carbon_magic.grid.intensity import place
-from carbon_magic.keeper import KEPT_AFTER_S, Keeper
+from carbon_magic.keeper import Keeper
 from carbon_magic.ledger.record import CellRecord, safe_cell_id
 from carbon_magic.meter import Meter
 from carbon_magic.options import CellOptions, options_of
@@ -60,6 +61,8 @@ class Session:
         self.tracking = False
         self.trouble: str | None = None
         """The last error that was kept from the notebook."""
+        self.options_of: Callable[[str], CellOptions | None] = options_of
+        """How the options of a cell that begins are known."""
         self._pid = os.getpid()
         self._threads = Threads()
         self._meter = Meter(self.environ, _scope(config))
@@ -112,13 +115,13 @@ class Session:
         window = None
         if self._threads.outermost(info):
             self._rest()
-            options = options_of(info.raw_cell)
+            options = self.options_of(info.raw_cell)
             if self.tracking or options is not None:
                 window = self._open(options, execution_count, getattr(info, "cell_id", None))
                 window.source = info.raw_cell
-                if self._feed is not None:
-                    self._tell()
         self._threads.begin(info, window)
+        if window is not None and self._feed is not None:
+            self._tell()
 
     def post_run_cell(self, result: Any) -> Window | None:
         """The window that ended, if one did."""
@@ -159,14 +162,24 @@ class Session:
 
     def _close(self, window: Window, result: Any) -> None:
         sampler = self._meter.sampler
-        window.closed_s = sampler.border() if sampler is not None else time.monotonic()
         window.status = status_of(result)
         if getattr(result, "execution_count", None) is not None:
             window.execution_count = result.execution_count
-        self._last_close_s = window.closed_s
-        self._accounts.closed(window, window.closed_s)
-        if sampler is not None and window.closed_s - window.opened_s >= KEPT_AFTER_S:
-            sampler.poke(0.0)  # it stands in the ledger as running: let its end follow soon
+        try:
+            window.closed_s = sampler.border() if sampler is not None else time.monotonic()
+        finally:
+            # An interrupt may come right here: the window must end all the same, or it would never.
+            if window.closed_s is None:
+                window.closed_s = time.monotonic()
+            self._last_close_s = window.closed_s
+            self._accounts.closed(window, window.closed_s)
+        if sampler is not None:
+            sampler.hurry()  # what has ended is to be kept, whatever happens to the kernel next
+
+    def forget_run(self, result: Any) -> None:
+        """Have a run that ended taken off its thread, where an interrupt may have kept that from being done."""
+        if os.getpid() == self._pid:
+            self._threads.forget(result)
 
     def inside_a_cell(self) -> bool:
         """Whether this thread is in a cell."""
@@ -251,12 +264,10 @@ class Session:
 
     def hand_back_interrupt(self) -> None:
         """IPython swallows a KeyboardInterrupt in an event's callback: raise it again once that has returned."""
-        import _thread
-
         if self._meter.sampler is not None:
-            self._meter.sampler.call_soon(_thread.interrupt_main)
+            self._meter.sampler.call_soon(_interrupt_main)
         else:
-            threading.Timer(0.01, _thread.interrupt_main).start()
+            threading.Timer(0.01, _interrupt_main).start()
 
     # The parts
 
@@ -336,6 +347,18 @@ class Session:
         """The facts after a change of settings, of the same session."""
         now = self._accounts.facts
         return self._facts()._replace(session_id=now.session_id, started_at=now.started_at)
+
+
+def _interrupt_main() -> None:
+    """What Ctrl-C does: on POSIX a real signal, as only that ends a system call that waits."""
+    if hasattr(signal, "pthread_kill"):
+        main = threading.main_thread().ident
+        if main is not None:
+            signal.pthread_kill(main, signal.SIGINT)
+    else:
+        import _thread
+
+        _thread.interrupt_main()
 
 
 def _scope(config: CarbonMagic) -> ScopeOption:

@@ -151,6 +151,8 @@ class Track(Figures):
             return
         run.end(ending(error))
         self._runs.append(run)
+        outer = next((one for track, one in reversed(_running()) if track is self and one is not run), None)
+        self._latest = run if outer is None else outer
         _inside.set(_running())
 
     def _mine(self) -> Run | None:

@@ -88,6 +88,11 @@ class Threads:
             self._stacks.pop(threading.get_ident(), None)
         return ended.window
 
+    def forget(self, result: Any) -> None:
+        """Take off whatever `result` ended, if it is still there."""
+        if result is not None:
+            self.end(result)
+
     def _depth(self, stack: list[_Run], result: Any) -> int | None:
         if not stack:
             return None

@@ -134,11 +134,11 @@ def test_off_and_on(tracked: Kernel) -> None:
 
 
 def test_off_stops_the_thread(tracked: Kernel) -> None:
-    threads = "[t.name for t in __import__('threading').enumerate() if 'carbon' in t.name]"
+    threads = "[t.name for t in __import__('threading').enumerate() if t.name == 'carbon-magic sampler']"
     assert tracked.ask(threads) == "['carbon-magic sampler']"
     tracked.run("%carbon off", allow_error=False)
     tracked.run(
-        "import threading\nfor t in threading.enumerate():\n    if 'carbon' in t.name:\n        t.join(20)",
+        "import threading\nfor t in threading.enumerate():\n    if t.name == 'carbon-magic sampler':\n        t.join(20)",
         allow_error=False,
     )
     assert tracked.ask(threads) == "[]"

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from IPython.core.inputtransformer2 import TransformerManager
 
 from carbon_magic.options import CellOptions, CellTransformer, OptionsError, options_of, parse_cell_line, split_cell
 from carbon_magic.windows import Threads, Window, status_of
@@ -175,3 +176,28 @@ def test_options_parse() -> None:
         parse_cell_line("--regoin FR")
     with pytest.raises(OptionsError, match="name of a variable"):
         parse_cell_line("-o not-a-name")
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "%%carbon\nx",
+        "    >>> %%carbon\nx",
+        "... %%carbon\nx",
+        " %%carbon\nx",
+        ">>>%%carbon\nx",
+        "In [1]:%%carbon\nx",
+        ">>> In [1]: %%carbon\nx",
+        "[ins] In [1]: %%carbon\nx",
+        "\ufeff%%carbon\nx",
+        "%%carbon\x0c\nx",
+    ],
+)
+def test_what_ipython_hands_over_without_its_line_is_what_the_hooks_measure(cell: str) -> None:
+    """Whatever IPython takes off a cell before: one whose line is gone has a result, one whose line is left has none."""
+    given = TransformerManager()
+    before = given.transform_cell(cell)
+    transformer = CellTransformer(lambda: False)
+    given.cleanup_transforms.append(transformer)
+    assert (given.transform_cell(cell) != before) == (transformer.take(cell) is not None)
+    assert transformer.take(cell) is None
