@@ -88,7 +88,7 @@ def test_enabling_lets_new_kernels_track_and_disabling_does_not(
     seen = []
     for command in ("enable", "disable"):
         assert main([command]) == 0
-        kernel = Kernel(kernel_name, tmp_path / command)
+        kernel = Kernel(kernel_name, tmp_path / command, {"IPYTHONDIR": str(tmp_path / "ipython")})
         try:
             kernel.run("1 + 1", allow_error=False)
             seen.append(kernel.ask(loaded))
