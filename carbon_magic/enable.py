@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ EXTENSION = "carbon_magic"
 SECTION = "InteractiveShellApp"
 KEYS = ("extensions", "extra_extensions")
 CONFIG = "ipython_config.json"
+KERNEL_CONFIG = "ipython_kernel_config.json"
 PYTHON_CONFIGS = ("ipython_config.py", "ipython_kernel_config.py")
 MAX_BYTES = 4 << 20
 """A longer file is no configuration that people wrote."""
@@ -50,8 +52,13 @@ def enable(profile: str = "default", ipython_dir: Path | None = None) -> str:
     found = [] if content is None else [key for key in KEYS if EXTENSION in _listed(content, key, path)]
     if found or loading:
         return f"Already enabled in {path if found else folder / loading[0]}."
-    sets = [name for name in PYTHON_CONFIGS if _python_config(folder / name).sets]
-    key = "extra_extensions" if sets else "extensions"
+    taken = _taken(folder, content)
+    key = next((key for key in KEYS if key not in taken), None)
+    if key is None:
+        raise UsageError(
+            f"{folder}: its files set both {KEYS[0]} and {KEYS[1]}, and one more list would replace theirs: "
+            f"add {EXTENSION!r} to one of them"
+        )
     _write(path, _new(key) if content is None else _insert(content, key))
     return (
         f"Enabled in {path}. Every new kernel and IPython terminal that uses this profile tracks its cells.\n"
@@ -81,7 +88,7 @@ def disable(profile: str = "default", ipython_dir: Path | None = None) -> str:
 class _Python(NamedTuple):
     """What one of the profile's `.py` files does about extensions, as far as reading it tells."""
 
-    sets: bool
+    sets: frozenset[str]
     loads: bool
 
 
@@ -90,19 +97,32 @@ def _python_config(path: Path) -> _Python:
         with path.open("rb") as file:
             tree = ast.parse(file.read(MAX_BYTES))
     except FileNotFoundError:
-        return _Python(sets=False, loads=False)
+        return _Python(frozenset(), loads=False)
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         # IPython says at its start what is wrong with the file; here it may set anything.
-        return _Python(sets=True, loads=False)
-    sets = loads = False
+        return _Python(frozenset(KEYS[:1]), loads=False)
+    # However it is written: an attribute, an item, setattr. What another file sets cannot be seen from here.
+    text = ast.unparse(tree)
+    sets = frozenset(key for key in KEYS if re.search(rf"\b{key}\b", text))
+    if "load_subconfig" in text:
+        sets |= {KEYS[0]}
+    loads = False
     for statement in ast.walk(tree):
         if not isinstance(statement, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr)):
             continue
         parts = list(ast.walk(statement))
         if any(isinstance(part, ast.Attribute) and part.attr in KEYS for part in parts):
-            sets = True
             loads = loads or any(isinstance(part, ast.Constant) and part.value == EXTENSION for part in parts)
     return _Python(sets, loads)
+
+
+def _taken(folder: Path, content: str | None) -> frozenset[str]:
+    """The keys whose lists are set in places that the JSON's own would replace, or be replaced by."""
+    taken = frozenset[str]().union(*(_python_config(folder / name).sets for name in PYTHON_CONFIGS))
+    beside = _read(folder / KERNEL_CONFIG, any_section=True) or ""
+    others = {} if content is None else {key: value for key, value in json.loads(content).items() if key != SECTION}
+    text = beside + json.dumps(others)
+    return taken | {key for key in KEYS if f'"{key}"' in text}
 
 
 # The folder and the file
@@ -128,7 +148,7 @@ def _folder(profile: str, ipython_dir: Path | None) -> Path:
     return folder
 
 
-def _read(path: Path) -> str | None:
+def _read(path: Path, *, any_section: bool = False) -> str | None:
     """The file's text, line ends as they are; None where there is no file."""
     try:
         with path.open("rb") as file:
@@ -144,7 +164,7 @@ def _read(path: Path) -> str | None:
         data = json.loads(text)
     except (ValueError, RecursionError):
         raise UsageError(f"{path} is not valid JSON and is left as it is; IPython ignores it too") from None
-    if not isinstance(data, dict) or not isinstance(data.get(SECTION, {}), dict):
+    if not any_section and (not isinstance(data, dict) or not isinstance(data.get(SECTION, {}), dict)):
         raise UsageError(f"{path} is left as it is: {SECTION} is not where IPython looks for it")
     return text
 

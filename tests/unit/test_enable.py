@@ -250,3 +250,30 @@ def test_ipythons_own_folder_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "mine"))
     enable()
     assert extensions(tmp_path / "mine" / "profile_default" / "ipython_config.json") == [EXTENSION]
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "key"),
+    [
+        ("ipython_config.py", 'c.InteractiveShellApp.extra_extensions = ["autoreload"]', "extensions"),
+        ("ipython_config.py", 'c["InteractiveShellApp"]["extensions"] = ["autoreload"]', "extra_extensions"),
+        ("ipython_config.py", 'setattr(c.InteractiveShellApp, "extensions", ["autoreload"])', "extra_extensions"),
+        ("ipython_config.py", 'load_subconfig("base.py")', "extra_extensions"),
+        ("ipython_config.py", "# c.InteractiveShellApp.extensions = []", "extensions"),
+        ("ipython_kernel_config.json", '{"InteractiveShellApp": {"extensions": ["autoreload"]}}', "extra_extensions"),
+        ("ipython_config.json", '{"IPKernelApp": {"extensions": ["autoreload"]}}', "extra_extensions"),
+    ],
+)
+def test_a_list_that_is_set_elsewhere_is_never_replaced(profile: Path, file: str, text: str, key: str) -> None:
+    (profile / file).write_text(text)
+    enable(ipython_dir=profile.parent)
+    assert extensions(profile / "ipython_config.json", key) == [EXTENSION]
+    disable(ipython_dir=profile.parent)
+    assert (profile / file).read_text() == text
+
+
+def test_where_both_lists_are_set_elsewhere_nothing_is_done_and_said(profile: Path) -> None:
+    (profile / "ipython_config.py").write_text("c.A.extensions = []\nc.A.extra_extensions = []\n")
+    with pytest.raises(UsageError, match="add 'carbon_magic' to one of them"):
+        enable(ipython_dir=profile.parent)
+    assert not (profile / "ipython_config.json").exists()
