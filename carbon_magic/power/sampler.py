@@ -259,6 +259,7 @@ class Sampler:
         """One pass: usage, sensors, what the cells' threads left, listeners. `extra` reads slow sensors sooner."""
         try:
             self._tick(extra)
+            self.problem = None
         except Exception as error:
             # Nothing may leave this thread: a figure is lost, never a cell. The doctor shows it.
             self.problem = f"{type(error).__name__}: {error}"

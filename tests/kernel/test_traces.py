@@ -102,6 +102,11 @@ def test_unloading_leaves_nothing(kernel: Kernel) -> None:
 def test_loading_twice_changes_nothing(kernel: Kernel) -> None:
     kernel.run(LOAD, allow_error=False)
     kernel.run("x = 1", allow_error=False)
+    records(kernel)
+    flushed = (
+        "__import__('carbon_magic.session').session.current().flush(20)"  # its thread begins with the first record
+    )
+    kernel.ask(flushed)
     once = traces(kernel)
     outcome = kernel.run(LOAD, allow_error=False)
     assert "already loaded" in outcome.text()
