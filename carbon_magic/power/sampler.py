@@ -27,7 +27,7 @@ LATE_TICKS = 3
 """A tick later than so many intervals is marked as a gap for the chart."""
 REPLACE_AFTER = 2
 """After so many failures in a row a CPU counter is replaced by the model."""
-HURRY_S = 0.1
+HURRY_S = 0.25
 """A tick that is wanted soon comes this long after the last one: a cell that has ended is to be kept."""
 SHAPE_S = 0.25
 """A GPU's power is sampled this often while a cell runs."""
