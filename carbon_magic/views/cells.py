@@ -102,7 +102,7 @@ def cells_html(
     listed = _rows(records, limit, sort, running, between_j)
     largest = max((row.best_j for row in listed if row.parts), default=0.0)
     muted = f"{markup.MUTED};font-weight:400"
-    head = "".join(_cell(name, "th", right=name in _RIGHT, css=muted) for name in ("", "Cell", *_RIGHT, ""))
+    head = "".join(markup.cell(name, "th", right=name in _RIGHT, css=muted) for name in ("", "Cell", *_RIGHT, ""))
     body = "\n".join(_html_row(row, largest) for row in listed)
     table = (
         '<div style="overflow-x:auto">'
@@ -251,30 +251,17 @@ def _texts(row: Row, with_bounds: bool) -> list[str]:
     return [row.prompt, row.label, row.energy + bounds, row.emissions, row.time]
 
 
-def _cell(text: str, tag: str = "td", *, right: bool = False, css: str = "") -> str:
-    style = f"padding:1px 14px 1px 0;border:0;text-align:{'right' if right else 'left'};vertical-align:baseline"
-    return f'<{tag} style="{style}{";" if css else ""}{css}">{text}</{tag}>'
-
-
 def _html_row(row: Row, largest: float) -> str:
     weight = "font-weight:600" if row.strong else ""
     cells_in_row = (
-        _cell(escape(row.prompt), right=True, css=markup.MUTED)
-        + _cell(escape(row.label), css=weight)
-        + _cell(_html_figure(row.energy, row.bounds), right=True, css=weight)
-        + _cell(_html_figure(row.emissions, row.emissions_bounds), right=True, css=weight)
-        + _cell(escape(row.time), right=True, css="white-space:nowrap")
-        + _cell(_html_bar(row, largest), css=f"width:{_BAR_PX}px;font-size:0;line-height:0;vertical-align:middle")
+        markup.cell(escape(row.prompt), right=True, css=markup.MUTED)
+        + markup.cell(escape(row.label), css=weight)
+        + markup.cell(markup.figure(row.energy, row.bounds), right=True, css=weight)
+        + markup.cell(markup.figure(row.emissions, row.emissions_bounds), right=True, css=weight)
+        + markup.cell(escape(row.time), right=True, css="white-space:nowrap")
+        + markup.cell(_html_bar(row, largest), css=f"width:{_BAR_PX}px;font-size:0;line-height:0;vertical-align:middle")
     )
     return f'<tr style="background:none">{cells_in_row}</tr>'
-
-
-def _html_figure(figure: str, bounds: str) -> str:
-    """Where the column is narrow, the range goes under its figure, and neither is broken."""
-    shown = f'<span style="white-space:nowrap">{escape(figure)}</span>'
-    if not bounds:
-        return shown
-    return f'{shown} <span style="{markup.MUTED};font-weight:400;white-space:nowrap">{escape(bounds)}</span>'
 
 
 def _html_bar(row: Row, largest: float) -> str:

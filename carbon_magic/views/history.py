@@ -82,7 +82,7 @@ def history_html(shown: History) -> str:
     largest = max((row.best_j or 0.0 for row in rows), default=0.0)
     muted = f"{markup.MUTED};font-weight:400"
     heads = (_HEADS[shown.by], "Cells", "Energy", written.CO2E_SCREEN, "Time", "")
-    head = "".join(_cell(name, "th", right=0 < i < 5, css=muted) for i, name in enumerate(heads))
+    head = "".join(markup.cell(name, "th", right=0 < i < 5, css=muted) for i, name in enumerate(heads))
     body = "\n".join(_html_row(row, largest) for row in rows)
     table = (
         '<div style="overflow-x:auto">'
@@ -231,29 +231,17 @@ def _texts(row: _Row, energy_bounds: bool, emissions_bounds: bool) -> list[str]:
     return [row.name, row.cells, row.energy + energy, row.emissions + emissions, row.time]
 
 
-def _cell(text: str, tag: str = "td", *, right: bool = False, css: str = "") -> str:
-    style = f"padding:1px 14px 1px 0;border:0;text-align:{'right' if right else 'left'};vertical-align:baseline"
-    return f'<{tag} style="{style}{";" if css else ""}{css}">{text}</{tag}>'
-
-
 def _html_row(row: _Row, largest: float) -> str:
     weight = "font-weight:600" if row.strong else ""
     cells_in_row = (
-        _cell(escape(row.name), css=weight)
-        + _cell(escape(row.cells), right=True, css=weight)
-        + _cell(_html_figure(row.energy, row.bounds), right=True, css=weight)
-        + _cell(_html_figure(row.emissions, row.emissions_bounds), right=True, css=weight)
-        + _cell(escape(row.time), right=True, css="white-space:nowrap")
-        + _cell(_html_bar(row, largest), css=f"width:{_BAR_PX}px;font-size:0;line-height:0;vertical-align:middle")
+        markup.cell(escape(row.name), css=weight)
+        + markup.cell(escape(row.cells), right=True, css=weight)
+        + markup.cell(markup.figure(row.energy, row.bounds), right=True, css=weight)
+        + markup.cell(markup.figure(row.emissions, row.emissions_bounds), right=True, css=weight)
+        + markup.cell(escape(row.time), right=True, css="white-space:nowrap")
+        + markup.cell(_html_bar(row, largest), css=f"width:{_BAR_PX}px;font-size:0;line-height:0;vertical-align:middle")
     )
     return f'<tr style="background:none">{cells_in_row}</tr>'
-
-
-def _html_figure(figure: str, bounds: str) -> str:
-    shown = f'<span style="white-space:nowrap">{escape(figure)}</span>'
-    if not bounds:
-        return shown
-    return f'{shown} <span style="{markup.MUTED};font-weight:400;white-space:nowrap">{escape(bounds)}</span>'
 
 
 def _html_bar(row: _Row, largest: float) -> str:

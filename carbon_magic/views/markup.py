@@ -113,3 +113,17 @@ def _said(sentence: str) -> str:
         return f'<span style="display:inline-block;margin-right:5px">{escape(said)}</span>'
     code = f'<code style="font-size:11px;white-space:nowrap">{escape(sign + command)}</code>'
     return f"<div>{escape(said)}{code}</div>"
+
+
+def cell(text: str, tag: str = "td", *, right: bool = False, css: str = "") -> str:
+    """A cell of a table, its HTML given."""
+    style = f"padding:1px 14px 1px 0;border:0;text-align:{'right' if right else 'left'};vertical-align:baseline"
+    return f'<{tag} style="{style}{";" if css else ""}{css}">{text}</{tag}>'
+
+
+def figure(written: str, bounds: str) -> str:
+    """A figure and its range: where the column is narrow, the range goes under its figure, and neither is broken."""
+    shown = f'<span style="white-space:nowrap">{escape(written)}</span>'
+    if not bounds:
+        return shown
+    return f'{shown} <span style="{MUTED};font-weight:400;white-space:nowrap">{escape(bounds)}</span>'
