@@ -11,8 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 from carbon_magic import session as sessions
+from carbon_magic.completion import complete_line
 from carbon_magic.config import CarbonMagic
-from carbon_magic.magics import CarbonMagics, complete_line, show_result
+from carbon_magic.magics import CarbonMagics, show_result
 from carbon_magic.options import CellTransformer
 from carbon_magic.session import Session
 

@@ -229,45 +229,6 @@ def _display(shown: Any) -> None:
     display(shown)
 
 
-def complete_line(shell: Any, event: Any) -> list[str]:
-    """Tab completion after `%carbon` and `%%carbon`: subcommands, options, regions."""
-    words = event.line.split()
-    last = event.symbol or ""
-    before = words[1:-1] if last and words and words[-1].endswith(last) else words[1:]
-    if event.line.lstrip().startswith("%%"):
-        offered = _regions(event) if before and before[-1] in ("-r", "--region") else ["-n", "-r", "-o", "-q", "-h"]
-    elif not before:
-        offered = list(COMMANDS)
-    elif before[0] == "region":
-        offered = _regions(event)
-    elif before[0] == "cells":
-        offered = list(SORTS) if before[-1] == "--sort" else ["-n", "--sort"]
-    elif before[0] == "history":
-        offered = _history_words(before[-1])
-    else:
-        offered = []
-    return [word for word in offered if word.lower().startswith(last.lower())]
-
-
-def _history_words(last: str) -> list[str]:
-    from carbon_magic.commands.history import OPTIONS
-    from carbon_magic.ledger.read import BYS
-
-    if last == "--by":
-        return list(BYS)
-    return ["24h", "7d", "30d"] if last == "--since" else list(OPTIONS)
-
-
-def _regions(event: Any) -> list[str]:
-    """Regions that go on from what is typed. A colon ends a word for the completer, not for a region's id."""
-    from carbon_magic.grid.regions import complete
-
-    typed = event.line.split()[-1] if event.line and not event.line[-1].isspace() else ""
-    head = typed[: len(typed) - len(event.symbol or "")]
-    found = complete(typed)
-    return [name[len(head) :] for name in found if name.lower().startswith(head.lower())] if head else found
-
-
 def _words(line: str) -> list[str]:
     try:
         return shlex.split(line)

@@ -16,13 +16,15 @@ class Place(NamedTuple):
     """An id of the regions table; `WORLD` with `source` `unknown` where nobody said and nothing was found."""
     name: str
     source: str
-    """`cell`, `user`, `config`, `environment` or `unknown`."""
+    """`cell`, `user`, `config`, `environment`, what found it (`cloud-init`, `cloud`, `timezone`), or `unknown`."""
     intensity_g_per_kwh: Interval
     intensity_source: str
     """Short, for people: "Ember"."""
     intensity_year: int | None
     pue: float
     data_version: str
+    found: str = ""
+    """How it was found, where `source` alone does not say it: `from the time zone Europe/Paris`."""
 
     @property
     def known(self) -> bool:

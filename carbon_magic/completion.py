@@ -1,0 +1,65 @@
+"""Tab completion after `%carbon` and `%%carbon`: subcommands, options, regions.
+
+`OFFERS` has, by subcommand, what may come next; a subcommand that takes nothing has no entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+CELL_OPTIONS = ["-n", "-r", "-o", "-q", "-h"]
+
+
+def complete_line(shell: Any, event: Any) -> list[str]:
+    """What IPython's completer offers after `%carbon` and `%%carbon`."""
+    words = event.line.split()
+    last = event.symbol or ""
+    before = words[1:-1] if last and words and words[-1].endswith(last) else words[1:]
+    if event.line.lstrip().startswith("%%"):
+        offered = _regions(event) if before and before[-1] in ("-r", "--region") else CELL_OPTIONS
+    elif not before:
+        from carbon_magic.magics import COMMANDS
+
+        offered = list(COMMANDS)
+    else:
+        offer = OFFERS.get(before[0])
+        offered = offer(before, event) if offer is not None else []
+    return [word for word in offered if word.lower().startswith(last.lower())]
+
+
+def _cells(before: list[str], event: Any) -> list[str]:
+    from carbon_magic.magics import SORTS
+
+    return list(SORTS) if before[-1] == "--sort" else ["-n", "--sort"]
+
+
+def _history(before: list[str], event: Any) -> list[str]:
+    from carbon_magic.commands.history import OPTIONS
+    from carbon_magic.ledger.read import BYS
+
+    if before[-1] == "--by":
+        return list(BYS)
+    return ["24h", "7d", "30d"] if before[-1] == "--since" else list(OPTIONS)
+
+
+def _region(before: list[str], event: Any) -> list[str]:
+    return _regions(event)
+
+
+def _regions(event: Any) -> list[str]:
+    """Regions that go on from what is typed. A colon ends a word for the completer, not for a region's id."""
+    from carbon_magic.grid.regions import complete
+
+    typed = event.line.split()[-1] if event.line and not event.line[-1].isspace() else ""
+    head = typed[: len(typed) - len(event.symbol or "")]
+    found = complete(typed)
+    return [name[len(head) :] for name in found if name.lower().startswith(head.lower())] if head else found
+
+
+OFFERS: dict[str, Callable[[list[str], Any], list[str]]] = {
+    "cells": _cells,
+    "history": _history,
+    "region": _region,
+}
+"""By subcommand: what may come after the words before."""
