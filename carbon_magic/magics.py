@@ -31,6 +31,12 @@ HELP = """\
         [--by WHAT]       by project (as if not said), notebook, day or label
 %carbon region          the grid in use, and how it was found
 %carbon region ID       use this grid from now on: FR, US-CA, aws:eu-north-1
+%carbon region auto     use what the settings say, or what is found, again
+        [--intensity G]   your own g CO2e/kWh, and what it is of: "our solar roof"
+        [--low G --high G]  and its range, 40 % either way if not said
+        [--mix MIX]       your own mix of power stations: wind=0.6,gas=0.4
+        [--pue P]         power usage effectiveness of the building
+        [--note TEXT]     beside the figures: certificates bought; changes none
 %carbon on              track every cell
 %carbon off             track only cells that begin with %%carbon
 %carbon doctor          the sensors found, which are used and why
@@ -125,10 +131,12 @@ class CarbonMagics(Magics):
         if not words:
             _say(_about(self.session.place))
             return
+        from carbon_magic.region_line import parse_region_line
+
         try:
-            found = self.session.set_region(" ".join(words))
+            found = self.session.say(parse_region_line(words))
         except ValueError as error:
-            raise UsageError(str(error)) from None
+            raise UsageError(f"%carbon region: {error}") from None
         _say(_about(found))
 
     def _on(self, words: list[str]) -> None:

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -20,7 +20,8 @@ from carbon_magic import __version__
 from carbon_magic.accounts import Accounts
 from carbon_magic.books import ANSWER_S, Asked, Books, kernel_session
 from carbon_magic.describe import Facts, project_here
-from carbon_magic.grid.intensity import place
+from carbon_magic.grid import table as regions_table
+from carbon_magic.grid.choose import VARIABLES, Whereabouts, choose, said_by
 from carbon_magic.keeper import Keeper
 from carbon_magic.ledger.record import CellRecord, Status
 from carbon_magic.ledger.row import Kind
@@ -56,6 +57,7 @@ class OwnBooks(Books):
 
     Raises:
         UnknownRegion: `CARBON_MAGIC_REGION` names no region.
+        ValueError: another of the environment's words on the grid cannot be.
     """
 
     def __init__(
@@ -73,8 +75,10 @@ class OwnBooks(Books):
         """The last error that was kept from whoever measures."""
         self._environ = os.environ if environ is None else environ
         self._said = place
-        self._placed = ("", place or _default_place(""))
+        self._placed: tuple[Sequence[str | None], Place] | None = None
+        """What the environment said when it was looked at last, and the grid that this is."""
         self._meter = Meter(self._environ, "auto", usage)
+        self._whereabouts = Whereabouts(self._meter.machine.root, self._environ)
         self._pace = pace or Pace()
         self._open: set[Window] = set()
         self._latest_s = float("-inf")
@@ -110,10 +114,23 @@ class OwnBooks(Books):
         session = kernel_session()
         if session is not None:
             return session.place
-        asked = self._environ.get("CARBON_MAGIC_REGION", "").strip()
-        if asked != self._placed[0]:
-            self._placed = (asked, _default_place(asked))
-        return self._placed[1]
+        asked = [self._environ.get(name) for name in VARIABLES]
+        placed = self._placed
+        if placed is None or asked != placed[0]:
+            placed = (asked, choose([("environment", said_by(self._environ))], self._whereabouts))
+            self._placed = placed
+            self._whereabouts.ask_cloud(False, self._moved)
+        return placed[1]
+
+    def _moved(self) -> None:
+        """The cloud has told where this is, in a thread of its own: also of what has begun already."""
+        with self._lock:
+            before, self._placed = self._placed, None
+            now = self.place
+            for window in self._open:
+                if before is not None and window.place is before[1]:
+                    window.place = now
+            self._accounts.place = now
 
     def begin(self, asked: Asked, *, cell: bool, at_s: float | None = None) -> Window:
         around = self.place
@@ -212,7 +229,8 @@ class OwnBooks(Books):
     def problems(self) -> list[str]:
         """What does not work at present, in words."""
         found = self._meter.sampler.problems() if self._meter.sampler is not None else []
-        return [*found, *([self.trouble] if self.trouble else []), *self._keeper.writer.problems()]
+        found += [*([self.trouble] if self.trouble else []), *self._keeper.writer.problems()]
+        return [*found, *regions_table.problems()]
 
     def _new_accounts(self, facts: Facts) -> Accounts:
         return Accounts(facts, self.place, self._meter.part)
@@ -302,7 +320,3 @@ class OwnBooks(Books):
             scope_reason=given.reason,
             part=given.cpu_part,
         )
-
-
-def _default_place(asked: str) -> Place:
-    return place(asked, "environment") if asked else place(None, "unknown")

@@ -20,7 +20,9 @@ from carbon_magic import __version__
 from carbon_magic.accounts import Accounts
 from carbon_magic.config import CarbonMagic
 from carbon_magic.describe import Facts, estimate_of, project_here
-from carbon_magic.grid.intensity import place
+from carbon_magic.grid import table as regions_table
+from carbon_magic.grid.choose import Whereabouts, choose, said_by
+from carbon_magic.grid.own import Said
 from carbon_magic.keeper import Keeper
 from carbon_magic.ledger.record import CellRecord, safe_cell_id
 from carbon_magic.meter import Meter
@@ -40,6 +42,11 @@ ANSWER_S = 0.05
 """Whoever asks for a figure waits at most this long for an extra reading."""
 LAST_S = 0.3
 """When it ends, it waits this long at most for readings that the last cells still need."""
+
+GRID = ("region", "intensity", "intensity_low", "intensity_high", "intensity_name", "mix")
+"""The settings that name a grid. One that is set takes the place of what a magic said before."""
+SETTINGS = [*GRID, "pue", "region_note", "cloud_metadata", "scope", "interval_s", "rest_interval_s", "project"]
+"""What the session looks at again when it is set."""
 
 _current: Session | None = None
 
@@ -68,12 +75,15 @@ class Session:
         self._meter = Meter(self.environ, _scope(config))
         self._last_close_s = float("-inf")
         order = feed.order()
-        self._said_region = order.region if order is not None else None
+        self._said = Said(region=order.region if order is not None else None)
+        """By magic, or by whoever runs the notebook."""
+        self._whereabouts = Whereabouts(self._meter.machine.root, self.environ)
         self._accounts = Accounts(self._facts(), self._place(), self._meter.part)
         self._accounts.on_record = self._recorded
         self._feed = feed.Feed(order.sink) if order is not None else None
         self._keeper = Keeper(self._accounts, "kernel", self.environ, lambda: bool(config.keep_source))
-        config.observe(self._configured, names=["region", "pue", "scope", "interval_s", "rest_interval_s", "project"])
+        config.observe(self._configured, names=SETTINGS)
+        self._whereabouts.ask_cloud(config.cloud_metadata, self._moved)
 
     # Switching
 
@@ -153,7 +163,7 @@ class Session:
             execution_count=count,
             cell_id=safe_cell_id(cell_id),
             options=options,
-            place=self._place(options.region, "cell") if options and options.region else self.place,
+            place=self._place(Said(options.region)) if options and options.region else self.place,
             inner=inner,
         )
         window.opened_s = self._ensure_sampler().border()
@@ -229,7 +239,7 @@ class Session:
             problems = sampler.problems()
             idle_w = {c.sensor.name: (c.baseline.power_w().best, c.baseline.seen) for c in sampler.channels}
         problems += [trouble for trouble in (self.trouble, neighbours and neighbours.problem) if trouble]
-        problems += self._keeper.writer.problems()
+        problems += [*self._keeper.writer.problems(), *regions_table.problems()]
         return Findings(
             candidates=self._meter.candidates(),
             idle_w=idle_w,
@@ -257,8 +267,30 @@ class Session:
         Raises:
             UnknownRegion: there is no such region; the nearest are named.
         """
-        found = self._place(asked, "user")
-        self._said_region = asked
+        return self.say(Said(region=asked))
+
+    def say(self, said: Said | None) -> Place:
+        """What a magic says of the grid, from now on; None takes back all that magics said before.
+
+        A grid takes the place of the one before, with its PUE; a PUE or a note alone leaves the grid.
+
+        Raises:
+            UnknownRegion: there is no such region; the nearest are named.
+            ValueError: an own figure, the mix, the PUE or the note cannot be.
+        """
+        before = self._said
+        if said is None:
+            self._said = Said()
+        elif said.names_a_grid:
+            self._said = said._replace(note=before.note if said.note is None else said.note)
+        else:
+            given = {name: value for name, value in said._asdict().items() if value is not None}
+            self._said = before._replace(**given)
+        try:
+            found = self._place()
+        except ValueError:
+            self._said = before
+            raise
         self._accounts.place = found
         return found
 
@@ -304,18 +336,20 @@ class Session:
     def _is_busy(self) -> bool:
         return self._accounts.busy or time.monotonic() - self._last_close_s < LINGER_S
 
-    def _place(self, said: str | None = None, source: str = "unknown") -> Place:
-        """The grid by what was said: here, by magic, by config, by the environment; else unknown."""
-        environment = self.environ.get("CARBON_MAGIC_REGION", "").strip()
-        for asked, origin in (
-            (said, source),
-            (self._said_region, "user"),
-            (self.config.region, "config"),
-            (environment, "environment"),
-        ):
-            if asked:
-                return place(asked, origin, self.config.pue)
-        return place(None, "unknown", self.config.pue)
+    def _place(self, cell: Said | None = None) -> Place:
+        """The grid by what was said: for this cell, by magic, by config, by the environment; else where this is."""
+        config = self.config
+        here = Said(config.region, config.intensity, mix=config.mix, pue=config.pue, note=config.region_note)
+        if config.intensity is not None:
+            bounds = {"intensity_low": config.intensity_low, "intensity_high": config.intensity_high}
+            here = here._replace(**bounds, intensity_name=config.intensity_name)
+        said = [("user", self._said), ("config", here), ("environment", said_by(self.environ))]
+        return choose(said if cell is None else [("cell", cell), *said], self._whereabouts)
+
+    def _moved(self) -> None:
+        """The cloud has told where this is, in a thread of its own."""
+        if os.getpid() == self._pid:
+            self._accounts.place = self._place()
 
     def _facts(self) -> Facts:
         order = feed.order()
@@ -333,10 +367,12 @@ class Session:
 
     def _configured(self, change: Any) -> None:
         """A setting has changed."""
-        if change.name in ("region", "pue"):
-            if change.name == "region":
-                self._said_region = None
+        if change.name in (*GRID, "pue", "region_note"):
+            if change.name in GRID:
+                self._said = Said(note=self._said.note)
             self._accounts.place = self._place()
+        elif change.name == "cloud_metadata":
+            self._whereabouts.ask_cloud(change.new, self._moved)
         elif change.name in ("interval_s", "rest_interval_s") and self._meter.sampler is not None:
             self._meter.sampler.pace = Pace(self.config.interval_s, self.config.rest_interval_s)
         elif change.name in ("scope", "project"):

@@ -13,10 +13,12 @@ class Place(NamedTuple):
     """The grid that energy is converted by, and how it was found."""
 
     region: str
-    """An id of the regions table; `WORLD` with `source` `unknown` where nobody said and nothing was found."""
+    """An id of the regions table, or `own` for people's own figure; `WORLD` with `source` `unknown` where nobody said
+    and nothing was found."""
     name: str
     source: str
-    """`cell`, `user`, `config`, `environment`, what found it (`cloud-init`, `cloud`, `timezone`), or `unknown`."""
+    """`cell`, `user`, `config`, `environment`, what found it (`cloud-init`, `cloud`, `metadata`, `timezone`), or
+    `unknown`."""
     intensity_g_per_kwh: Interval
     intensity_source: str
     """Short, for people: "Ember"."""
@@ -24,7 +26,10 @@ class Place(NamedTuple):
     pue: float
     data_version: str
     found: str = ""
-    """How it was found, where `source` alone does not say it: `from the time zone Europe/Paris`."""
+    """How it was found, where `source` alone does not say it: `from the time zone Europe/Paris`; of an unknown place,
+    why it was not."""
+    note: str = ""
+    """What people note beside it: certificates they bought, offsets. It changes no figure."""
 
     @property
     def known(self) -> bool:

@@ -18,8 +18,9 @@ from types import FrameType
 
 from carbon_magic import written
 from carbon_magic.commands.live import live
+from carbon_magic.grid.choose import said_by
 from carbon_magic.grid.intensity import place
-from carbon_magic.grid.regions import UnknownRegion
+from carbon_magic.grid.regions import DataFileError, UnknownRegion, require
 from carbon_magic.ledger.record import CellRecord, Status
 from carbon_magic.monitor import Monitor, Now
 from carbon_magic.run import UsageError
@@ -60,6 +61,8 @@ def monitor(
         watch = Monitor(label, machine=not command, place=_place(region), interval_s=interval_s)
     except UnknownRegion as error:
         raise UsageError(f"CARBON_MAGIC_REGION: {clean(str(error), 500)}") from None
+    except ValueError as error:  # another of the environment's words on the grid
+        raise UsageError(clean(str(error), 500)) from None
     try:
         code, record = _command(watch, command, interval_s) if command else _machine(watch, interval_s)
         if record is None:
@@ -227,6 +230,13 @@ def _deliver(record: CellRecord, code: int, json_file: str | None, *, of_command
 
 def _place(asked: str | None) -> Place | None:
     try:
-        return None if asked is None else place(asked, "user")
+        require()
+        if asked is None:
+            return None
+        # The environment may know the building's PUE.
+        pue = said_by(os.environ).pue
+        return place(asked, "user", pue)
+    except DataFileError as error:
+        raise UsageError(clean(str(error), 500)) from None
     except UnknownRegion as error:
         raise UsageError(f"--region: {clean(str(error), 500)}") from None

@@ -80,7 +80,8 @@ def _index() -> _Index:
             keys.add(row[iso3].casefold())
         elif row[kind] == "cloud":
             provider, _, short = region_id.partition(":")
-            keys |= {folded(short), f"{provider} {folded(short)}"}
+            spelt = folded(short)
+            keys |= {spelt, f"{provider} {spelt}"}
             cities[region_id] = folded(row[city])
         for key in keys:
             loose.setdefault(key, []).append(region_id)
