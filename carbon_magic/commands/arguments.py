@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from carbon_magic.commands import guarded
+from carbon_magic.commands.regions import add_regions
 
 FORMATS = ("csv", "json", "codecarbon")
 
@@ -79,6 +80,7 @@ def add_commands(add: Callable[..., Any]) -> dict[str, Any]:
         "forget": _forget(add),
         "enable": _enable(add),
         "disable": _disable(add),
+        **add_regions(add),
     }
 
 

@@ -155,8 +155,8 @@ def search(query: str, limit: int | None = None) -> list[Region]:
     """The regions that `query` may mean, the likeliest first: for a picker and for lists. Everything for no query.
 
     By id, name, other names, ISO3 code, cloud spelling, provider and the cities of cloud regions. In order: what is the
-    same, what begins so, what has a word that begins so, what holds it; at the same place countries come first. Where
-    nothing holds it, what is spelt most alike.
+    same, what begins so, what has a word that begins so, what holds it; at the same place countries come first. Empty
+    where nothing holds it: `nearest` knows what is spelt alike.
     """
     key = folded(query[:_LONGEST_ASKED])
     if not key:
@@ -178,8 +178,6 @@ def search(query: str, limit: int | None = None) -> list[Region]:
     for region_id, city in index.cities.items():
         rank(region_id, city)
         rank(region_id, folded(PROVIDERS[region_id.partition(":")[0]]) + " " + city)
-    if not ranks:
-        return nearest(query, limit or _NEAREST)
     order = {"world": 0, "country": 1, "own": 1, "subdivision": 2, "cloud": 3}
     found = [by_id(region_id) for region_id in ranks]
     found.sort(key=lambda row: (ranks[row.id], order[row.kind], folded(row.name), row.id))
