@@ -109,7 +109,7 @@ def place(region_id: str | None, source: str, pue: float | None = None) -> Place
     row = by_id(WORLD) if region_id is None else region(region_id)
     grid = row if row.grid_region is None else by_id(row.grid_region)
     if pue is None:
-        pue = row.pue if row.kind == "cloud" and row.pue is not None else 1.0
+        pue = 1.0 if row.pue is None else row.pue
     return Place(
         region=row.id,
         name=row.title,

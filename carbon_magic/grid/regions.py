@@ -54,7 +54,7 @@ __all__ = [
 
 _NEAREST = 5
 _LONGEST_ASKED = 100
-_CLOUD_WORDS = {"amazon": "aws", "google": "gcp", "google cloud": "gcp", "microsoft": "azure"}
+_CLOUD_WORDS = {"amazon": "aws", "google cloud": "gcp", "google": "gcp", "microsoft azure": "azure"}
 
 
 class _Index(NamedTuple):

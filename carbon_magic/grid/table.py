@@ -149,7 +149,7 @@ def problems() -> list[str]:
     if not os.environ.get(VARIABLE, "").strip():
         return []  # without reading the table
     trouble = table().trouble
-    return [] if trouble is None else [f"{trouble}. The tables that ship are used."]
+    return [] if trouble is None else [f"{trouble}; the tables that ship are used."]
 
 
 def require() -> None:
@@ -161,7 +161,7 @@ def require() -> None:
     if os.environ.get(VARIABLE, "").strip():
         trouble = table().trouble
         if trouble is not None:
-            raise DataFileError(f"{trouble}.")
+            raise DataFileError(trouble)
 
 
 _YEARS = frozenset({"year", "pue_year"})

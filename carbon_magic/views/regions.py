@@ -91,7 +91,7 @@ def region_text(row: Region, width: int, *, ascii_only: bool = False) -> str:
         )
     if row.pue is not None:
         year = f" ({row.pue_year})" if row.pue_year else ""
-        lines += _line("PUE", f"{row.pue:.2f}{year}, published by the provider", width)
+        lines += _line("PUE", f"{row.pue:.2f}{year}", width)
     lines += _line("Where", ", ".join(_where(row)), width)
     below = children(row.id) if row.kind in ("country", "subdivision") else []
     if below:
