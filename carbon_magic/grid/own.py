@@ -7,7 +7,6 @@ offsets do not change what the grid emitted for this work: they are a note, neve
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Mapping
 from functools import cache
@@ -115,6 +114,8 @@ def checked_text(what: str, text: str) -> str:
 def fuel_factors() -> Mapping[str, Interval]:
     """By fuel, life-cycle g CO2e/kWh: medians of IPCC AR5 WGIII Annex III (2014), table A.III.2, between its low and
     high; of oil, for which it has no row, the median of IPCC SRREN (2011) with 40 % either way."""
+    import csv
+
     with (DATA / "fuel_factors.csv").open(encoding="utf-8", newline="") as file:
         return {row["fuel"]: _factor(row) for row in csv.DictReader(file)}
 

@@ -25,6 +25,7 @@ from carbon_magic.grid.table import (
     all_regions,
     by_id,
     data_version,
+    intensities_of_countries,
     problems,
     require,
     table,
@@ -131,18 +132,6 @@ def _candidates(asked: str) -> list[str]:
         if key.startswith(words + " "):
             return index.loose.get(provider + key[len(words) :], [])
     return []
-
-
-@cache
-def _countries_in_order() -> tuple[float, ...]:
-    columns, rows, _, _ = table()
-    kind, lifecycle = columns.index("kind"), columns.index("lifecycle_g_per_kwh")
-    return tuple(sorted(float(row[lifecycle]) for row in rows.values() if row[kind] == "country"))
-
-
-def intensities_of_countries() -> list[float]:
-    """Lifecycle intensity of every country in g CO2e/kWh, lowest first."""
-    return list(_countries_in_order())
 
 
 def complete(prefix: str) -> list[str]:

@@ -19,7 +19,7 @@ def forget() -> None:
         table.table,
         table.by_id,
         regions._index,
-        regions._countries_in_order,
+        table.intensities_of_countries,
         geography._by_iso3,
         geography._points_of_states,
         intensity,
