@@ -115,6 +115,7 @@ def test_records_tell_that_figures_were_laid_over_and_which(lay: Lay) -> None:
         ("id,intensity_g_per_kwh\nFR,24\nfr,25\n", ["line 3", "twice"]),
         ("id,pue\nFR,1.2\nFR,1.3\n", ["line 3", "twice"]),
         ("id,intensity_g_per_kwh\na b,24\n", ["line 2", "id"]),
+        ("id,intensity_g_per_kwh\nOwn,24\n", ["line 2", "id"]),
         ("id,name,intensity_g_per_kwh\nx,\x1b[2J,24\n", ["line 2", "name"]),
         (f"id,name,intensity_g_per_kwh\nx,{'n' * 201},24\n", ["line 2", "name"]),
         ('id,intensity_g_per_kwh\n"FR,24\n', ["line"]),
