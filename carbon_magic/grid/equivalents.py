@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from carbon_magic import written
-from carbon_magic.grid.regions import by_id, continent
+from carbon_magic.grid.regions import by_id
 from carbon_magic.quantity import Interval
 from carbon_magic.snapshot import Place
 
@@ -34,6 +34,54 @@ _BEST_READ = (
 """The first whose count lies between its two bounds is taken."""
 
 _TABLE = Path(__file__).parent.parent / "data" / "equivalents.csv"
+_EUROPE = frozenset(
+    {
+        "ALB",
+        "AND",
+        "AUT",
+        "BEL",
+        "BGR",
+        "BIH",
+        "BLR",
+        "CHE",
+        "CYP",
+        "CZE",
+        "DEU",
+        "DNK",
+        "ESP",
+        "EST",
+        "FIN",
+        "FRA",
+        "FRO",
+        "GBR",
+        "GRC",
+        "HRV",
+        "HUN",
+        "IRL",
+        "ISL",
+        "ITA",
+        "LIE",
+        "LTU",
+        "LUX",
+        "LVA",
+        "MCO",
+        "MDA",
+        "MKD",
+        "MLT",
+        "MNE",
+        "NLD",
+        "NOR",
+        "POL",
+        "PRT",
+        "ROU",
+        "SRB",
+        "SVK",
+        "SVN",
+        "SWE",
+        "UKR",
+        "XKX",
+    }
+)
 _JOULES_PER_WH = 3600.0
 _HOUR_S = 3600.0
 
@@ -44,7 +92,7 @@ class Equivalent(NamedTuple):
     id: str
     text: str
     bounds: str
-    count: float
+    number: float
     """As it is written: in minutes where those are written."""
 
     @property
@@ -59,6 +107,8 @@ class _Thing(NamedTuple):
     amount: Interval
     """What one of it takes: g CO2e or Wh."""
     counted: Literal["number", "hours"]
+    part: str
+    """What stands for less than one, for exactly one and for more."""
     one: str
     many: str
 
@@ -72,6 +122,7 @@ def _things() -> dict[str, _Thing]:
                 row["area"] or None,
                 Interval(float(row["low"]), float(row["best"]), float(row["high"])),
                 "hours" if row["counted"] == "hours" else "number",
+                row["part"] or row["many"],
                 row["one"],
                 row["many"],
             )
@@ -106,7 +157,7 @@ def choose(energy_j: Interval | None, emissions_g: Interval | None, region_id: s
         if amount is None or amount.best <= 0.0:
             continue
         found = _counted(name, thing, amount.times(_inverse(thing.amount)))
-        if least <= found.count < most:
+        if least <= found.number < most:
             return found
     return None
 
@@ -116,8 +167,9 @@ def _counted(name: str, thing: _Thing, count: Interval) -> Equivalent:
         figures = written.span_range(count.scaled(_HOUR_S))
         return Equivalent(name, thing.many.format(figures.best), figures.bounds, _number(figures.figure))
     figures = written.count_range(count)
-    text = (thing.one if figures.figure == "1" else thing.many).format(figures.figure)
-    return Equivalent(name, text, figures.bounds, _number(figures.figure))
+    number = _number(figures.figure)
+    words = thing.one if number == 1.0 else thing.part if number < 1.0 else thing.many
+    return Equivalent(name, words.format(figures.figure), figures.bounds, number)
 
 
 def _number(figure: str) -> float:
@@ -137,4 +189,4 @@ def _area(region_id: str) -> str | None:
         return None
     if iso3 in ("USA", "CAN"):
         return "US"
-    return "EU" if continent(region_id) == "Europe" else None
+    return "EU" if iso3 in _EUROPE else None
