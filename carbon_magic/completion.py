@@ -43,6 +43,13 @@ def _history(before: list[str], event: Any) -> list[str]:
     return ["24h", "7d", "30d"] if before[-1] == "--since" else list(OPTIONS)
 
 
+def _compare(before: list[str], event: Any) -> list[str]:
+    from carbon_magic.commands.elsewhere import OPTIONS
+
+    after = {"--near": ["500km", "1000km"], "--top": ["5", "10"], "--at": ["03:00"], "--cell": [], "--label": []}
+    return after[before[-1]] if before[-1] in after else [*OPTIONS, *_regions(event)]
+
+
 def _region(before: list[str], event: Any) -> list[str]:
     return _regions(event)
 
@@ -60,6 +67,7 @@ def _regions(event: Any) -> list[str]:
 OFFERS: dict[str, Callable[[list[str], Any], list[str]]] = {
     "cells": _cells,
     "history": _history,
+    "compare": _compare,
     "region": _region,
 }
 """By subcommand: what may come after the words before."""

@@ -28,7 +28,7 @@ class Compared(NamedTuple):
     """A comparison, and what is said about it."""
 
     what: str
-    """What used the energy: `Session`, `Cell [7]`."""
+    """What used the energy, and how much: `Session: 41 Wh (34–52)`."""
     energy_j: Interval | None
     rows: Sequence[Row]
     """As `grid.compare.compare` gives them: here first."""
@@ -78,7 +78,13 @@ def compare_html(compared: Compared) -> str:
     listed = _lines(compared)
     largest = max(line.length for line in listed)
     muted = f"{markup.MUTED};font-weight:400"
-    heads = [(_title(compared), False), ("g/kWh", True), (written.CO2E_SCREEN, True), ("× here", True), ("", False)]
+    heads = [
+        (clean(compared.what, 79), False),
+        ("g/kWh", True),
+        (written.CO2E_SCREEN, True),
+        ("× here", True),
+        ("", False),
+    ]
     shown = [head for head in heads if _has(head[0], compared)]
     head = "".join(markup.cell(escape(name), "th", right=right, css=muted) for name, right in shown)
     body = "\n".join(_html_row(line, compared, largest, index == 0) for index, line in enumerate(listed))
@@ -103,12 +109,6 @@ def short_name(row: Row) -> str:
     """A region's name; a cloud region's without what its provider calls the place beside."""
     name = row.name.partition(", ")[0].partition(" (")[0] if row.of.provider else row.name
     return clean(name, 60)
-
-
-def _title(compared: Compared) -> str:
-    if compared.energy_j is None:
-        return clean(compared.what, 40)
-    return f"{clean(compared.what, 40)}: {written.energy_range(compared.energy_j)}"
 
 
 def _has(head: str, compared: Compared) -> bool:
@@ -230,7 +230,7 @@ def _laid_out(listed: Sequence[_Line], compared: Compared, width: int) -> list[s
     widths[0] = max(min(name, width - others), 1)
     room = max(end, min(width - widths[0] - others + end, _BAR_AT_MOST)) if end >= _BAR else 0
     largest = max(line.length for line in listed)
-    lines = fill([for_text(_title(compared))], width)
+    lines = fill([for_text(clean(compared.what, 79))], width)
     for line, texts in zip(rows, table, strict=True):
         placed = [pad(_name(texts[0], widths[0]), widths[0])]
         placed += [pad(texts[index], widths[index], right=True) for index in used]
