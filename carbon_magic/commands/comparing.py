@@ -19,6 +19,7 @@ from carbon_magic.grid import hourly
 from carbon_magic.grid.choice import Wanted, choose_regions
 from carbon_magic.grid.compare import Row, compare
 from carbon_magic.grid.intensity import JOULES_PER_KWH, place
+from carbon_magic.grid.table import require
 from carbon_magic.quantity import Interval
 from carbon_magic.run import UsageError
 from carbon_magic.snapshot import Place
@@ -72,8 +73,10 @@ def compared(energy: Energy, asked: Asked, pue: float | None = None) -> Compared
 
     Raises:
         UnknownRegion: a name is that of no region, or of several.
+        DataFileError: the figures that the user laid over the table cannot be used.
         ValueError: a filter cannot be applied to where here is.
     """
+    require()
     here = energy.here
     choice = choose_regions(here, asked.wanted)
     rows = compare(here, choice.ids, energy.energy_j, pue=pue)

@@ -7,23 +7,16 @@ named a region, a sentence says how these came to be.
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from carbon_magic.grid.geography import in_eu, near
 from carbon_magic.grid.regions import WORLD, Region, all_regions, by_id, region
+from carbon_magic.grid.table import PROVIDERS
 from carbon_magic.snapshot import Place
 
 SPREAD = ("SE", "FR", "CA-QC", "GB", "US", "DE", "CN", "PL", "IN", WORLD)
 """Grids from low to high on four continents, and the mean of the world."""
-_EU = frozenset(
-    re.findall(
-        "[A-Z]{3}",
-        "AUT BEL BGR CYP CZE DEU DNK ESP EST FIN FRA GRC HRV HUN IRL ITA LTU LUX LVA MLT NLD POL PRT ROU SVK SVN SWE",
-    )
-)
-_EARTH_KM = 6371.0
 
 
 class Wanted(NamedTuple):
@@ -68,9 +61,7 @@ def _default(here: Place) -> Choice:
     how = "Others: name them, or give --eu, --near 1000km or --same-provider."
     if row is not None and row.provider is not None:
         ids = tuple(other.id for other in all_regions() if other.provider == row.provider)
-        return Choice(
-            ids, f"Nobody named any: all regions of {row.title.partition(row.id.partition(':')[2])[0].strip()}. {how}"
-        )
+        return Choice(ids, f"Nobody named any: all regions of {PROVIDERS.get(row.provider, row.provider)}. {how}")
     return Choice(SPREAD, f"Nobody named any: a spread from low to high, and the mean of the world. {how}")
 
 
@@ -82,13 +73,16 @@ def _filtered(here: Place, wanted: Wanted) -> Sequence[Region]:
             raise ValueError(f"--same-provider: here, {here.name}, is no cloud region")
         rows = [other for other in rows if other.provider == row.provider]
     if wanted.eu:
-        rows = [other for other in rows if other.iso3 in _EU]
+        rows = [other for other in rows if in_eu(other.id)]
     if wanted.near_km is not None:
-        if row is None or row.latitude is None:
-            raise ValueError(
-                f"--near: where {here.name} lies is not in the table, only where cloud regions do, as aws:eu-west-1"
-            )
-        rows = [other for other in rows if (_distance_km(row, other) or math.inf) <= wanted.near_km]
+        if row is None:
+            where = f"{here.name} has no place on the map" if here.known else "it is not known where here is"
+            raise ValueError(f"--near: {where}")
+        try:
+            around = {other.id for other, _ in near(row.id, wanted.near_km)}
+        except ValueError as error:
+            raise ValueError(f"--near: {error}") from None
+        rows = [other for other in rows if other.id in around]
     return rows
 
 
@@ -100,16 +94,6 @@ def _row(here: Place) -> Region | None:
         return by_id(here.region)
     except KeyError:
         return None
-
-
-def _distance_km(one: Region, other: Region) -> float | None:
-    """Along a great circle; None where the table has no coordinates."""
-    if one.latitude is None or one.longitude is None or other.latitude is None or other.longitude is None:
-        return None
-    here, there = math.radians(one.latitude), math.radians(other.latitude)
-    east = math.radians(other.longitude - one.longitude)
-    half = math.sin((there - here) / 2) ** 2 + math.cos(here) * math.cos(there) * math.sin(east / 2) ** 2
-    return 2 * _EARTH_KM * math.asin(min(1.0, math.sqrt(half)))
 
 
 def _filter_words(here: Place, wanted: Wanted, count: int) -> str:

@@ -12,8 +12,9 @@ from functools import cache, lru_cache
 from math import exp, hypot, inf, log
 from typing import NamedTuple
 
+from carbon_magic.grid.geography import continent, in_eu
 from carbon_magic.grid.intensity import JOULES_PER_KWH, intensity
-from carbon_magic.grid.regions import SOURCES, Kind, Method, by_id
+from carbon_magic.grid.regions import Kind, Method, by_id
 from carbon_magic.quantity import Interval
 from carbon_magic.snapshot import Place
 
@@ -202,15 +203,15 @@ def entry(region_id: str) -> Entry:
         row.title,
         row.kind,
         row.provider,
-        None,
-        None,
+        continent(region_id),
+        in_eu(region_id),
         bounds,
         grid.lifecycle_method,
-        row.intensity_g_per_kwh if row.basis == "direct" else None,
+        row.intensity_g_per_kwh if row.basis == "direct" and row.lifecycle_method != "own" else None,
         row.pue if row.kind == "cloud" else None,
         row.pue_year,
         grid.year,
-        SOURCES[grid.source],
+        grid.publisher,
         row.note,
         *_widths(bounds),
     )

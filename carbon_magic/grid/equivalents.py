@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from carbon_magic import written
-from carbon_magic.grid.regions import by_id
+from carbon_magic.grid.geography import continent, country
 from carbon_magic.quantity import Interval
 from carbon_magic.snapshot import Place
 
@@ -34,54 +34,6 @@ _BEST_READ = (
 """The first whose count lies between its two bounds is taken."""
 
 _TABLE = Path(__file__).parent.parent / "data" / "equivalents.csv"
-_EUROPE = frozenset(
-    {
-        "ALB",
-        "AND",
-        "AUT",
-        "BEL",
-        "BGR",
-        "BIH",
-        "BLR",
-        "CHE",
-        "CYP",
-        "CZE",
-        "DEU",
-        "DNK",
-        "ESP",
-        "EST",
-        "FIN",
-        "FRA",
-        "FRO",
-        "GBR",
-        "GRC",
-        "HRV",
-        "HUN",
-        "IRL",
-        "ISL",
-        "ITA",
-        "LIE",
-        "LTU",
-        "LUX",
-        "LVA",
-        "MCO",
-        "MDA",
-        "MKD",
-        "MLT",
-        "MNE",
-        "NLD",
-        "NOR",
-        "POL",
-        "PRT",
-        "ROU",
-        "SRB",
-        "SVK",
-        "SVN",
-        "SWE",
-        "UKR",
-        "XKX",
-    }
-)
 _JOULES_PER_WH = 3600.0
 _HOUR_S = 3600.0
 
@@ -184,9 +136,8 @@ def _inverse(amount: Interval) -> Interval:
 def _area(region_id: str) -> str | None:
     """Whose cars and households are meant; None where the table has those of nobody near."""
     try:
-        iso3 = by_id(region_id).iso3
+        if country(region_id) in ("US", "CA"):
+            return "US"
+        return "EU" if continent(region_id) == "Europe" else None
     except KeyError:
         return None
-    if iso3 in ("USA", "CAN"):
-        return "US"
-    return "EU" if iso3 in _EUROPE else None
