@@ -185,6 +185,9 @@ def _sentences(compared: Compared) -> list[str]:
         said.append(compared.chosen)
     said += compared.hours
     said.append("The same energy everywhere: rows differ by intensity and PUE, life cycle, annual averages.")
+    ours = compared.rows[0].of
+    if compared.known and ours.method is None:
+        said.append(f"Here is not the table’s figure but {clean(ours.source, 40)}’s.")
     if not compared.known:
         todo.append(
             f"Region unknown, so nothing is said to be lower or higher. Say where you are: {compared.set_region}"

@@ -84,6 +84,14 @@ def test_an_unknown_here_has_a_range_and_no_ratio() -> None:
     assert "×" not in seen(compare_html(compared))
 
 
+def test_a_here_of_its_own_is_said() -> None:
+    live = place("FR", "user")._replace(intensity_g_per_kwh=Interval(20.0, 24.0, 30.0), intensity_source="RTE")
+    compared = Compared("Session", ENERGY_J, compare(live, ["SE"], ENERGY_J), True)
+    for text in (flat(compare_text(compared)), seen(compare_html(compared))):
+        assert re.search("Here is not the table.s figure but RTE.s.", text)
+    assert "not the table" not in compare_text(made("SE"))
+
+
 def test_without_energy_there_are_intensities_and_ratios() -> None:
     compared = made("SE", here="PL", energy_j=None)
     for text in (flat(compare_text(compared)), seen(compare_html(compared))):
