@@ -111,9 +111,12 @@ class LiveSwitch:
             return
         live: Live | None = None
         if asked:
-            from carbon_magic.grid.live.choose import choice
+            from carbon_magic.grid.live.choose import UnknownProvider, choice
 
-            chosen = choice(asked)
+            try:
+                chosen = choice(asked)
+            except UnknownProvider as error:
+                raise UnknownProvider(f"{VARIABLE}: {error}" if source == "environment" else str(error)) from None
             if chosen is not None:
                 from carbon_magic.grid.live.watch import Live
 

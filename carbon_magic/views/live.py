@@ -43,7 +43,7 @@ def live_text(state: LiveState) -> str:
     said.append(f"Energy is converted by: {sentence}")
     said += [f"Last error: {clean(problem.partition(': ')[2], 500)}." for problem in live.problems()]
     if zone is not None:
-        said += _ahead(zone)
+        said += _ahead(zone, clean(live.title, 60))
     if live.provider is not None:
         sent = clean(live.provider.sends, 200)
         said.append(f"Sent, while a cell runs and the last value is over: {sent}.")
@@ -62,11 +62,11 @@ def _value(zone: Zone | None) -> str:
     return f"Zone {name}: {shown.best} {shown.bounds} from {quote.span}, {how}; asked at {asked_at:%H:%M}."
 
 
-def _ahead(zone: Zone) -> list[str]:
+def _ahead(zone: Zone, title: str) -> list[str]:
     """When a run of an hour would emit least, by the forecast."""
     quotes: tuple[Quote, ...] = zone.ahead
     if not quotes:
-        return []
+        return [] if zone.ahead_trouble is None else [f"No forecast: {title} {clean(zone.ahead_trouble, 200)}."]
     now = datetime.now(timezone.utc)
     found = cleanest_ahead(quotes, max(now, quotes[0].reading.begins), RUN_S)
     if found is None:

@@ -280,13 +280,13 @@ class Live:
                 if not self._look_up(zone):
                     self._fetch(zone)
                 zone.fails, zone.trouble = 0, None
-            if zone.ahead_wanted:
-                self._look_ahead(zone)
         except LiveError as error:
             self._failed(zone, error)
         except Exception as error:  # another package's code, or an answer that nobody thought of
             self._failed(zone, LiveError(f"cannot be asked ({type(error).__name__})"))
         finally:
+            if zone.ahead_wanted:
+                self._look_ahead(zone)
             zone.asked = False
             zone.tried.set()
 
@@ -319,9 +319,15 @@ class Live:
         if not isinstance(self._provider, Forecasts):
             return
         now = self._present()
-        readings = self._provider.forecast(zone.name, self._get)[:MOST_AHEAD]
-        ahead = [reading._replace(estimated=True) for reading in readings if reading.ends > now]
-        zone.ahead = tuple(self._quote(checked(reading, reading.begins), now) for reading in ahead)
+        try:
+            readings = self._provider.forecast(zone.name, self._get)[:MOST_AHEAD]
+            ahead = [reading._replace(estimated=True) for reading in readings if reading.ends > now]
+            zone.ahead = tuple(self._quote(checked(reading, reading.begins), now) for reading in ahead)
+            zone.ahead_trouble = None
+        except LiveError as error:
+            zone.ahead, zone.ahead_trouble = (), error.words.partition(". ")[0]
+        except Exception as error:  # another package's code, or an answer that nobody thought of
+            zone.ahead, zone.ahead_trouble = (), f"cannot be asked ({type(error).__name__})"
 
     def _schedule(self, zone: Zone, reading: Reading) -> None:
         """When to ask again after an answer."""

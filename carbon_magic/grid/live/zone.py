@@ -65,6 +65,8 @@ class Zone:
     """Set once a question was answered or failed."""
     ahead: tuple[Quote, ...] = ()
     """The forecast, where somebody has asked for it."""
+    ahead_trouble: str | None = None
+    """Why there is none, in words; many tokens are good for the present alone."""
     ahead_next_s: float = -math.inf
     ahead_wanted: bool = False
 
