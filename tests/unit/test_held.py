@@ -5,16 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from machines.rig import Rig
 
 from carbon_magic.accounts import Accounts
 from carbon_magic.describe import Facts
 from carbon_magic.grid.intensity import emissions, place
 from carbon_magic.grid.live.zone import InForce
-from carbon_magic.held import mean_of
+from carbon_magic.held import mean_of, priced
 from carbon_magic.pieces import added
 from carbon_magic.power.discover import discover
-from carbon_magic.power.share import Part
+from carbon_magic.power.sensor import Domain
+from carbon_magic.power.share import DomainEnergy, Measurement, Part
 from carbon_magic.quantity import Interval
 from carbon_magic.snapshot import Place
 from carbon_magic.windows import Window
@@ -288,6 +291,46 @@ def test_the_mean_of_places_is_by_weight() -> None:
     assert (mean.intensity_source, mean.intensity_year) == ("A; B", None)
     assert mean_of([(3.0, low), (0.0, high)]).intensity_source == "A"
     assert mean_of([(0.0, low), (0.0, high)]) == high
+
+
+def stretch(seconds: float, joules_: tuple[float, float, float]) -> Measurement:
+    energy = Interval(*sorted(joules_))
+    domains: dict[Domain, DomainEnergy] = {"cpu": DomainEnergy(energy, energy, energy.best / 2, "measured")}
+    return Measurement(seconds, energy, energy, energy.best / 2, domains, 0.5, seconds, None, ("a",), False)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(1e-3, 1e5),
+            st.tuples(*[st.floats(0.0, 1e9)] * 3),
+            st.floats(0.0, 2000.0),
+        ),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_any_parts_add_up_and_stay_in_order(
+    parts: list[tuple[float, tuple[float, float, float], float]],
+) -> None:
+    france = place("FR", "user")
+    told = [
+        (stretch(seconds, energy), france._replace(intensity_g_per_kwh=Interval(0.8 * best, best, 1.2 * best)))
+        for seconds, energy, best in parts
+    ]
+    found = priced(told)
+    assert found.measured.own_j is not None
+    assert found.grams is not None
+    each = [emissions(measured.own_j, at) for measured, at in told if measured.own_j is not None]
+    assert found.grams.best == pytest.approx(sum(grams.best for grams in each))
+    assert found.grams.low == pytest.approx(sum(grams.low for grams in each))
+    assert found.grams.high == pytest.approx(sum(grams.high for grams in each))
+    assert found.measured.own_j.best == pytest.approx(sum(m.own_j.best for m, _ in told if m.own_j is not None))
+    mean = found.place.intensity_g_per_kwh
+    values = [best for _, _, best in parts]
+    assert min(values) * (1 - 1e-9) <= mean.best <= max(values) * (1 + 1e-9)
+    if found.measured.own_j.best > 1.0:
+        assert found.grams.best == pytest.approx(found.measured.own_j.best / KWH * mean.best, rel=1e-9, abs=1e-12)
 
 
 def test_pieces_of_a_generator_have_their_mean_intensity(books: Books) -> None:

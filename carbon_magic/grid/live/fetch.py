@@ -12,7 +12,7 @@ import logging
 import math
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -51,9 +51,9 @@ class Asking:
             import httpx
         except ImportError:
             raise LiveError(f"cannot be asked without httpx: {INSTALL}", refused=True) from None
-        _keep_quiet()
         try:
-            status, answered, body = self._exchange(httpx, url, headers)
+            with _quiet():
+                status, answered, body = self._exchange(httpx, url, headers)
         except LiveError:
             raise
         except httpx.TimeoutException:
@@ -70,8 +70,10 @@ class Asking:
         over = threading.Event()
 
         def trace(event: str, info: Mapping[str, Any]) -> None:
-            if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
-                sockets.append(info["return_value"].get_extra_info("socket"))
+            if event.endswith(("connect_tcp.complete", "start_tls.complete")):
+                one = info["return_value"].get_extra_info("socket")
+                if isinstance(one, socket.socket):
+                    sockets.append(one)
 
         def end_it() -> None:
             over.set()
@@ -203,14 +205,20 @@ def _agent() -> str:
 _asking = threading.local()
 
 
-def _keep_quiet() -> None:
-    """Keep httpx's log of this thread's questions out of the notebook; that of the user's own goes where it went."""
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep httpx's log of this thread's question out of the notebook; that of the user's own goes where it went."""
+
+    def not_ours(record: logging.LogRecord) -> bool:
+        return not getattr(_asking, "here", False)
+
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    for logger in loggers:
+        logger.addFilter(not_ours)
     _asking.here = True
-    for name in _LOGGERS:
-        logger = logging.getLogger(name)
-        if _not_ours not in logger.filters:
-            logger.addFilter(_not_ours)
-
-
-def _not_ours(record: logging.LogRecord) -> bool:
-    return not getattr(_asking, "here", False)
+    try:
+        yield
+    finally:
+        _asking.here = False
+        for logger in loggers:
+            logger.removeFilter(not_ours)

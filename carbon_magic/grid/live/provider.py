@@ -4,9 +4,10 @@ A provider knows its zones and how its answers are read; asking, time-outs, limi
 packages add theirs under the entry point group `carbon_magic.intensity`: a class or function without arguments that
 gives an object with the attributes and methods of `Provider`, and of `Forecasts` and `Converts` where it has them.
 
-The range of a value is made by the rule for tables (`grid/intensity.py`), since a live figure has the same sources of
-error but the mix: 20 % either way where the mix of that very hour was measured, 40 % where it was estimated, forecast,
-converted from another basis, or is of an hour that has passed. In which hour a figure holds adds nothing to that.
+The range of a value is made by the rule for tables (`grid/intensity.py`). Two good sources differ in the factors of
+each fuel, in what they count, and in the mix, and of these a live figure may know the last: 20 % either way where the
+mix of that very hour was measured, 40 % where it was estimated, forecast, converted from another basis, or is of an
+hour that has passed.
 """
 
 from __future__ import annotations

@@ -173,6 +173,7 @@ def test_asking_leaves_nothing_in_the_log(server: Service, caplog: pytest.LogCap
         latest(server, says(electricity_maps(43)))
     assert not [record for record in caplog.records if record.name.startswith("http")]
     assert TOKEN not in caplog.text
+    assert not logging.getLogger("httpx").filters
 
 
 def test_httpx_missing_is_said_with_its_remedy(server: Service, monkeypatch: pytest.MonkeyPatch) -> None:
