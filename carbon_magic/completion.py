@@ -64,10 +64,17 @@ def _regions(event: Any) -> list[str]:
     return [name[len(head) :] for name in found if name.lower().startswith(head.lower())] if head else found
 
 
+def _live(before: list[str], event: Any) -> list[str]:
+    from carbon_magic.grid.live.choose import names
+
+    return [*names(), "off"] if len(before) == 1 else []
+
+
 OFFERS: dict[str, Callable[[list[str], Any], list[str]]] = {
     "cells": _cells,
     "history": _history,
     "compare": _compare,
     "region": _region,
+    "live": _live,
 }
 """By subcommand: what may come after the words before."""

@@ -37,6 +37,9 @@ HELP = """\
         [--at 03:00]      what beginning at that time of day would change
 %carbon region          the grid in use, and how it was found
 %carbon region ID       use this grid from now on: FR, US-CA, aws:eu-north-1
+%carbon live            the live intensity: whose it is, its value, the last error
+%carbon live PROVIDER   ask electricitymaps or carbonintensity from now on
+%carbon live off        ask nobody, use annual figures
 %carbon on              track every cell
 %carbon off             track only cells that begin with %%carbon
 %carbon doctor          the sensors found, which are used and why
@@ -52,10 +55,12 @@ HELP = """\
 
 Settings: %config CarbonMagic
 """
-COMMANDS = ("cells", "history", "compare", "region", "on", "off", "doctor", "reset", "methods", "help")
+COMMANDS = ("cells", "history", "compare", "region", "live", "on", "off", "doctor", "reset", "methods", "help")
 Sort = Literal["energy", "time"]
 SORTS = ("energy", "time")
 MOST_CELLS = 1000
+LIVE_S = 3.0
+"""The live value is waited for at most this long."""
 KEPT_S = 1.0
 """The history waits this long at most until the cells so far are in the ledger."""
 
@@ -87,6 +92,7 @@ class CarbonMagics(Magics):
             "history": self._history,
             "compare": self._compare,
             "region": self._region,
+            "live": self._live,
             "on": self._on,
             "off": self._off,
             "doctor": self._doctor,
@@ -142,13 +148,26 @@ class CarbonMagics(Magics):
 
     def _region(self, words: list[str]) -> None:
         if not words:
-            _say(_about(self.session.place))
+            _say(_about(self.session.live.state().place))
             return
         try:
             found = self.session.set_region(" ".join(words))
         except ValueError as error:
             raise UsageError(str(error)) from None
         _say(_about(found))
+
+    def _live(self, words: list[str]) -> None:
+        from carbon_magic.views.live import live_text
+
+        if len(words) > 1:
+            raise UsageError(f"%carbon live takes one provider or off, not {' '.join(words)!r}")
+        try:
+            if words:
+                self.session.live.say(words[0])
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        self.session.live.ask_now(LIVE_S)
+        _say(live_text(self.session.live.state()))
 
     def _on(self, words: list[str]) -> None:
         _no_more("on", words)

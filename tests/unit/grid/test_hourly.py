@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import math
+import sys
+import zoneinfo
 from datetime import datetime, time, timedelta, timezone
 from pathlib import Path
 
@@ -115,6 +117,20 @@ def test_the_cleanest_hour_is_named_only_where_the_data_bear_it(germany: dict[in
     assert hourly.cleanest("SE", JULY, 3600.0) is None
     noon = datetime(2026, 7, 15, at.hour - 2, tzinfo=timezone.utc)
     assert hourly.cleanest("DE", noon, 3600.0) is None
+
+
+def test_a_machine_without_time_zones_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tzdata", None)
+    zoneinfo.reset_tzpath(to=())
+    zoneinfo.ZoneInfo.clear_cache()
+    try:
+        assert hourly.ratio_at("DE", JULY, 3600.0, time(3)) is None
+        assert hourly.cleanest("DE", JULY, 3600.0) is None
+        assert hourly.factor("DE", JULY) is None
+        assert hourly.why_not("DE") == "The clock of Europe/Berlin is not known on this machine: pip install tzdata"
+    finally:
+        zoneinfo.reset_tzpath()
+        zoneinfo.ZoneInfo.clear_cache()
 
 
 def test_what_is_said() -> None:
