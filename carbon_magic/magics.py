@@ -141,7 +141,11 @@ class CarbonMagics(Magics):
         from carbon_magic.views.compare import comparison
 
         try:
-            shown = elsewhere(parse(words), self.session.snapshot(), self.session.config.pue)
+            asked = parse(words)
+            if asked.asked.at is not None:
+                self.session.live.ask_now(LIVE_S)
+            live = self.session.live.state()
+            shown = elsewhere(asked, self.session.snapshot(), self.session.config.pue, live)
         except ValueError as error:
             raise UsageError(f"%carbon compare: {error}") from None
         _display(comparison(shown))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timezone
 from difflib import get_close_matches
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from carbon_magic.commands.comparing import Asked, Energy, Run, clock, compared, distance_km, top
 from carbon_magic.grid.choice import Wanted
@@ -15,6 +15,9 @@ from carbon_magic.snapshot import Place, Snapshot
 from carbon_magic.views.compare import Compared
 from carbon_magic.views.plain import clean, interval, number
 from carbon_magic.views.result import record_energy, region_name
+
+if TYPE_CHECKING:
+    from carbon_magic.live import LiveState
 
 FLAGS = ("--same-provider", "--eu")
 VALUED: dict[str, Callable[[str], Any]] = {
@@ -73,16 +76,24 @@ def parse(words: Sequence[str]) -> Words:
     return Words(Asked(wanted, given.get("--top"), given.get("--at")), given.get("--cell"), given.get("--label"))
 
 
-def elsewhere(words: Words, snapshot: Snapshot, pue: float | None) -> Compared:
+def elsewhere(words: Words, snapshot: Snapshot, pue: float | None, live: LiveState | None = None) -> Compared:
     """The comparison that was asked for.
 
     Args:
         pue: the user's own, by the settings.
+        live: what a live provider tells of here, whose forecast may know of another time of day.
 
     Raises:
         ValueError: no cell has that number or label; a region does not exist; a filter cannot be applied.
     """
-    return compared(_energy(words, snapshot), words.asked, pue)
+    energy = _energy(words, snapshot)
+    shown = compared(energy, words.asked, pue)
+    if words.asked.at is None or live is None or live.live is None or energy.run is None:
+        return shown
+    from carbon_magic.commands.forecast import forecast_sentence
+
+    ahead = forecast_sentence(live, words.asked.at, energy.run.duration_s, datetime.now(timezone.utc))
+    return shown if ahead is None else shown._replace(hours=(*shown.hours, ahead))
 
 
 def _energy(words: Words, snapshot: Snapshot) -> Energy:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import datetime, time, timezone
+from datetime import datetime, time, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,18 @@ import carbon_magic
 from carbon_magic.cli import main
 from carbon_magic.commands.comparing import Run, hour_sentences
 from carbon_magic.commands.elsewhere import OPTIONS, elsewhere, parse
+from carbon_magic.commands.forecast import forecast_sentence
 from carbon_magic.commands.methods import methods_page
 from carbon_magic.grid.choice import SPREAD, Wanted, choose_regions
 from carbon_magic.grid.compare import compare
 from carbon_magic.grid.intensity import place
+from carbon_magic.grid.live.provider import Reading
+from carbon_magic.grid.live.zone import Quote, Zone
 from carbon_magic.grid.regions import UnknownRegion, all_regions, by_id
 from carbon_magic.ledger.record import CellRecord
+from carbon_magic.live import LiveState
 from carbon_magic.quantity import Interval
-from carbon_magic.snapshot import RunningCell, Snapshot
+from carbon_magic.snapshot import Place, RunningCell, Snapshot
 from carbon_magic.views.compare import Compared
 
 FIELDS = (
@@ -284,3 +288,36 @@ def test_the_page_ships_and_is_the_one_of_the_repository(capsys: pytest.CaptureF
     assert methods_page()._repr_mimebundle_()["text/markdown"] + "\n" == page
     for row in ("| France | 56.0 | 41 (25 to 79) |", "| Quebec | 3.9 | 28 (17 to 39) |"):
         assert row in page
+
+
+# A forecast
+
+
+class Foreseen:
+    """A live provider whose forecast says 400 g now, and 200 g from the next 03:00 on."""
+
+    title = "Grid Watch"
+
+    def __init__(self, now: datetime, later: datetime) -> None:
+        def quote(begins: datetime, ends: datetime, g_per_kwh: float) -> Quote:
+            reading = Reading(g_per_kwh, begins, ends, "lifecycle", True)
+            return Quote(reading, Interval.exact(g_per_kwh), Interval.exact(g_per_kwh), now)
+
+        self.zone = Zone("here", ahead=(quote(now, later, 400.0), quote(later, later + timedelta(hours=2), 200.0)))
+
+    def quote(self, _: Place) -> tuple[Zone, str]:
+        return self.zone, ""
+
+
+def test_a_live_providers_forecast_says_what_the_next_night_brings() -> None:
+    now = datetime(2026, 11, 25, 12, 0).astimezone()
+    later = datetime(2026, 11, 26, 3, 0).astimezone()
+    here = place("PL", "user")
+    state = LiveState(Foreseen(now, later), "user", here, here)  # type: ignore[arg-type]
+    said = (forecast_sentence(state, time(3, 0), 3600.0, now) or "").replace("\u00a0", " ")
+    assert "Grid Watch" in said
+    assert "1 h from now and from 03:00" in said
+    assert "The same run at 03:00 would emit 50 % less (" in said
+    assert forecast_sentence(state, time(3, 0), 3 * 3600.0, now) is None, "longer than the forecast"
+    assert forecast_sentence(LiveState(None, "", here, here), time(3, 0), 3600.0, now) is None
+    assert elsewhere(parse(["SE", "--at", "03:00"]), session(), None, LiveState(None, "", here, here)).hours
