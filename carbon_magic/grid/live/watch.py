@@ -22,6 +22,7 @@ from carbon_magic.grid.live.choose import BUILT_IN, Choice, load
 from carbon_magic.grid.live.fetch import Asking
 from carbon_magic.grid.live.provider import Forecasts, Get, LiveError, Provider, Reading, checked, lifecycle_range
 from carbon_magic.grid.live.zone import InForce, Quote, Zone, in_force, without
+from carbon_magic.grid.regions import by_id
 from carbon_magic.snapshot import Place
 
 SOONEST_S = 60.0
@@ -177,7 +178,10 @@ class Live:
         if self._closed or not place.known:
             return False
         try:
-            return place.intensity_g_per_kwh == intensity(place.region)
+            row = by_id(place.region)
+            grid = row if row.grid_region is None else by_id(row.grid_region)
+            # A row that people have put over the table's is a figure of their own.
+            return str(grid.lifecycle_method) != "own" and place.intensity_g_per_kwh == intensity(place.region)
         except KeyError:
             return False
 
