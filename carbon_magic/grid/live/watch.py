@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import queue
 import random
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -226,8 +227,8 @@ class Live:
             if zone is not None:
                 zone.asked = True
                 self._questions.put(zone)
-            if self._thread is not None:
-                return
+            if self._thread is not None or sys.is_finalizing():
+                return  # at the end of the process a thread may hang as it starts
             thread = threading.Thread(target=self._answer, name="carbon-magic live", daemon=True)
             # Debuggers stop and list every thread but those marked like this.
             thread.pydev_do_not_trace = True  # type: ignore[attr-defined]
