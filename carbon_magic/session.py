@@ -42,9 +42,6 @@ ANSWER_S = 0.05
 LAST_S = 0.3
 """When it ends, it waits this long at most for readings that the last cells still need."""
 
-SETTINGS = ["region", "pue", "live", "scope", "interval_s", "rest_interval_s", "project"]
-"""What the session looks at again when it is set."""
-
 _current: Session | None = None
 
 
@@ -78,9 +75,10 @@ class Session:
         self._accounts.on_record = self._recorded
         self.live = LiveSwitch(self._accounts, self.environ, lambda: self.config.live)
         """Live intensities, where the user has named a provider of them."""
+        config.observe(lambda _: self.live.refresh(forget_said=True), names=["live"])
         self._feed = feed.Feed(order.sink) if order is not None else None
         self._keeper = Keeper(self._accounts, "kernel", self.environ, lambda: bool(config.keep_source))
-        config.observe(self._configured, names=SETTINGS)
+        config.observe(self._configured, names=["region", "pue", "scope", "interval_s", "rest_interval_s", "project"])
 
     # Switching
 
@@ -236,10 +234,9 @@ class Session:
             sampler.poke(ANSWER_S)
             problems = sampler.problems()
             idle_w = {c.sensor.name: (c.baseline.power_w().best, c.baseline.seen) for c in sampler.channels}
+        problems += self.live.problems()
         problems += [trouble for trouble in (self.trouble, neighbours and neighbours.problem) if trouble]
         problems += self._keeper.writer.problems()
-        if self.live.live is not None:
-            problems += self.live.live.problems()
         return Findings(
             candidates=self._meter.candidates(),
             idle_w=idle_w,
@@ -347,8 +344,6 @@ class Session:
             if change.name == "region":
                 self._said_region = None
             self._accounts.place = self._place()
-        elif change.name == "live":
-            self.live.refresh(forget_said=True)
         elif change.name in ("interval_s", "rest_interval_s") and self._meter.sampler is not None:
             self._meter.sampler.pace = Pace(self.config.interval_s, self.config.rest_interval_s)
         elif change.name in ("scope", "project"):
