@@ -228,7 +228,9 @@ class Session:
             sampler.poke(ANSWER_S)
             problems = sampler.problems()
             idle_w = {c.sensor.name: (c.baseline.power_w().best, c.baseline.seen) for c in sampler.channels}
-        problems += [trouble for trouble in (self.trouble, neighbours and neighbours.problem) if trouble]
+        problems += [
+            trouble for trouble in (self.trouble, neighbours and neighbours.problem, self._meter.problem) if trouble
+        ]
         problems += self._keeper.writer.problems()
         return Findings(
             candidates=self._meter.candidates(),
