@@ -235,7 +235,8 @@ class Session:
             problems = sampler.problems()
             idle_w = {c.sensor.name: (c.baseline.power_w().best, c.baseline.seen) for c in sampler.channels}
         problems += self.live.problems()
-        problems += [trouble for trouble in (self.trouble, neighbours and neighbours.problem) if trouble]
+        troubles = (self.trouble, neighbours and neighbours.problem, self._meter.problem)
+        problems += [trouble for trouble in troubles if trouble]
         problems += self._keeper.writer.problems()
         return Findings(
             candidates=self._meter.candidates(),
