@@ -25,6 +25,7 @@ from carbon_magic.grid.choose import Whereabouts, choose, said_by
 from carbon_magic.grid.own import Said
 from carbon_magic.keeper import Keeper
 from carbon_magic.ledger.record import CellRecord, safe_cell_id
+from carbon_magic.live import LiveSwitch
 from carbon_magic.meter import Meter
 from carbon_magic.options import CellOptions, options_of
 from carbon_magic.power.allotment import ScopeOption
@@ -60,6 +61,7 @@ class Session:
 
     Raises:
         UnknownRegion: `CARBON_MAGIC_REGION` names no region.
+        UnknownProvider: `CARBON_MAGIC_LIVE` names no provider of live intensities.
     """
 
     def __init__(self, config: CarbonMagic, environ: Mapping[str, str] | None = None) -> None:
@@ -80,6 +82,9 @@ class Session:
         self._whereabouts = Whereabouts(self._meter.machine.root, self.environ)
         self._accounts = Accounts(self._facts(), self._place(), self._meter.part)
         self._accounts.on_record = self._recorded
+        self.live = LiveSwitch(self._accounts, self.environ, lambda: self.config.live)
+        """Live intensities, where the user has named a provider of them."""
+        config.observe(lambda _: self.live.refresh(forget_said=True), names=["live"])
         self._feed = feed.Feed(order.sink) if order is not None else None
         self._keeper = Keeper(self._accounts, "kernel", self.environ, lambda: bool(config.keep_source))
         config.observe(self._configured, names=SETTINGS)
@@ -107,6 +112,7 @@ class Session:
             return
         self.settle(LAST_S)
         self._stop_sampler()
+        self.live.close()
         self._keeper.finish()
         self._keeper.close()
         if self._feed is not None:
@@ -238,7 +244,9 @@ class Session:
             sampler.poke(ANSWER_S)
             problems = sampler.problems()
             idle_w = {c.sensor.name: (c.baseline.power_w().best, c.baseline.seen) for c in sampler.channels}
-        problems += [trouble for trouble in (self.trouble, neighbours and neighbours.problem) if trouble]
+        problems += self.live.problems()
+        troubles = (self.trouble, neighbours and neighbours.problem, self._meter.problem)
+        problems += [trouble for trouble in troubles if trouble]
         problems += [*self._keeper.writer.problems(), *regions_table.problems()]
         return Findings(
             candidates=self._meter.candidates(),
@@ -246,7 +254,7 @@ class Session:
             tracking=self.tracking,
             scope=given.scope,
             scope_reason=given.reason,
-            place=self.place,
+            place=self.live.state().place,
             problems=problems,
             versions=f"carbon-magic {__version__}, Python {platform.python_version()}, {platform.system()}",
             records=self._keeper.where(),

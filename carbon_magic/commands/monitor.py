@@ -52,7 +52,7 @@ def monitor(
         126 where it cannot be executed; without a command 0 after Ctrl-C.
 
     Raises:
-        UsageError: the region or the file cannot be used.
+        UsageError: the region, the provider of live intensities or the file cannot be used.
     """
     if json_file is not None and json_file != "-":
         check_writable(Path(json_file), "--json")
