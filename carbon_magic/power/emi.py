@@ -35,7 +35,7 @@ _MAX_METADATA = 1 << 16
 class Channel(NamedTuple):
     """One channel of a device."""
 
-    index: int
+    number: int
     name: str
     unit: int
     """0 is picowatt-hours, the only one there is."""
@@ -116,7 +116,7 @@ def open_device(device: Device, vendor: str | None) -> list[Counter]:
             Counter(
                 f"emi:{'package' if domain == 'cpu' else 'dram'}-{int(match[1])}",
                 domain,
-                _reader(device, len(channels), channel.index),
+                _reader(device, len(channels), channel.number),
                 factor=package if domain == "cpu" else RAPL_DRAM.value,
                 update_s=RAPL_UPDATE_S.value,
             )
@@ -131,13 +131,6 @@ def _reader(device: Device, channels: int, index: int) -> Callable[[], float]:
         return parse_measurement(device.control(GET_MEASUREMENT, channels * _MEASUREMENT.size), index)
 
     return read
-
-
-def devices() -> Sequence[Device]:
-    """The energy meters of this machine, opened; none but on Windows."""
-    if sys.platform != "win32":
-        return []
-    return [WindowsDevice(path) for path in _paths()]
 
 
 if sys.platform == "win32":
@@ -258,3 +251,13 @@ if sys.platform == "win32":
             handle, self._handle = self._handle, None
             if handle is not None:
                 _kernel32.CloseHandle(handle)
+
+    def devices() -> Sequence[Device]:
+        """The energy meters of this machine, opened. Raises OSError."""
+        return [WindowsDevice(path) for path in _paths()]
+
+else:
+
+    def devices() -> Sequence[Device]:
+        """None but on Windows."""
+        return []
