@@ -17,6 +17,7 @@ from carbon_magic.power.machine import Form
 from carbon_magic.power.sensor import Domain, Provenance
 from carbon_magic.power.share import BELOW_RESOLUTION, DomainEnergy, Measurement
 from carbon_magic.power.wall import other_energy_j
+from carbon_magic.power.watch import Rest
 from carbon_magic.quantity import Interval, sum_independent
 from carbon_magic.snapshot import DomainTotal, Place, RunningCell, Snapshot
 from carbon_magic.totals import Totals
@@ -156,6 +157,7 @@ def snapshot_of(
     records: Sequence[CellRecord],
     running: Sequence[Running],
     problems: Sequence[str],
+    rest: Rest | None = None,
 ) -> Snapshot:
     """The session as it is now; `present` is the step between the last two ticks, for the power of the moment."""
     own = totals.own_j
@@ -193,4 +195,5 @@ def snapshot_of(
             for one in running
         ),
         problems=tuple(problems),
+        rest=rest,
     )

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from carbon_magic.power.allotment import Allotment, ScopeOption, allotment
-from carbon_magic.power.discover import Candidate, discover, discover_gpus, fallback_cpu
+from carbon_magic.power.candidate import Candidate
+from carbon_magic.power.discover import discover, fallback_cpu
 from carbon_magic.power.machine import Machine, read_text
 from carbon_magic.power.neighbours import Neighbours
 from carbon_magic.power.sampler import Pace, Sampler
 from carbon_magic.power.share import Part
+from carbon_magic.power.sources import Ways
 from carbon_magic.power.usage import Usage, usage_of
 
 COUNT_AGAIN_S = 1.0
@@ -38,6 +41,8 @@ class Meter:
         self._find_usage = find_usage or usage_of
         self._root = Path(environ.get("CARBON_MAGIC_ROOT") or "/")
         self.machine = Machine.of(self._root)
+        self._ways = Ways.of(self.machine, environ)
+        self._opened: list[Candidate] = []
         self.allotment: Allotment = allotment(self.machine, environ, scope)
         self.sampler: Sampler | None = None
         self.neighbours: Neighbours | None = None
@@ -51,6 +56,20 @@ class Meter:
         """
         self.allotment = allotment(self.machine, self._environ, scope)
 
+    def set_source(self, source: str | None, host: str | None) -> None:
+        """Name the source of the whole machine's power that may be asked; None for none but the environment's.
+
+        Takes effect at once.
+        """
+        from carbon_magic.power.later import named_source
+        from carbon_magic.power.named import HOST_VARIABLE, VARIABLE
+
+        named = {VARIABLE: source, HOST_VARIABLE: host or ""} if source else {}
+        ways = replace(self._ways, environ={**self._environ, **named})
+        self._ways = ways
+        if self.sampler is not None:
+            self.sampler.watch_anew("power-source", lambda: named_source(ways))
+
     def start(
         self,
         pace: Pace,
@@ -62,13 +81,14 @@ class Meter:
         self.neighbours = Neighbours(self._group())
         self._counted = (float("-inf"), 1)
         usage = self._find_usage(self._root)
+        self._opened = discover(self.machine, lambda: usage.busy_s, self._ways)
         sampler = Sampler(
             usage,
-            discover(self.machine, lambda: usage.busy_s),
+            self._opened,
             cpus=self.machine.logical_cpus,
             on_tick=on_tick,
             is_busy=is_busy,
-            find_gpus=self._find_gpus,
+            find_gpus=self._find_later,
             replace_cpu=lambda: fallback_cpu(self.machine, lambda: usage.busy_s),
             pace=pace,
         )
@@ -110,12 +130,15 @@ class Meter:
         """The sensors that were found, used or not. Where nothing is measured, they are looked for now."""
         if self.sampler is not None:
             return list(self.sampler.candidates)
-        found = [*discover(self.machine, lambda: 0.0), *self._find_gpus()]
+        self._opened = discover(self.machine, lambda: 0.0, self._ways)
+        found = [*self._opened, *self._find_later()]
         for candidate in found:
             if candidate.sensor is not None:
                 candidate.sensor.close()
         return found
 
-    def _find_gpus(self) -> list[Candidate]:
+    def _find_later(self) -> list[Candidate]:
+        from carbon_magic.power.later import discover_later  # the sampler's thread waits for it, and nobody else
+
         library = self._environ.get("CARBON_MAGIC_NVML")
-        return discover_gpus(Path(library) if library else None, self._root)
+        return discover_later(self.machine, self._ways, self._opened, Path(library) if library else None)

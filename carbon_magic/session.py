@@ -66,6 +66,8 @@ class Session:
         self._pid = os.getpid()
         self._threads = Threads()
         self._meter = Meter(self.environ, _scope(config))
+        if config.power_source:
+            self._meter.set_source(config.power_source, config.power_source_host)
         self._last_close_s = float("-inf")
         order = feed.order()
         self._said_region = order.region if order is not None else None
@@ -73,7 +75,13 @@ class Session:
         self._accounts.on_record = self._recorded
         self._feed = feed.Feed(order.sink) if order is not None else None
         self._keeper = Keeper(self._accounts, "kernel", self.environ, lambda: bool(config.keep_source))
-        config.observe(self._configured, names=["region", "pue", "scope", "interval_s", "rest_interval_s", "project"])
+        config.observe(
+            self._configured,
+            names=[
+                *("region", "pue", "scope", "interval_s", "rest_interval_s", "project"),
+                *("power_source", "power_source_host"),
+            ],
+        )
 
     # Switching
 
@@ -240,6 +248,7 @@ class Session:
             problems=problems,
             versions=f"carbon-magic {__version__}, Python {platform.python_version()}, {platform.system()}",
             records=self._keeper.where(),
+            rest=sampler.rest() if sampler is not None else None,
         )
 
     @property
@@ -339,6 +348,8 @@ class Session:
             self._accounts.place = self._place()
         elif change.name in ("interval_s", "rest_interval_s") and self._meter.sampler is not None:
             self._meter.sampler.pace = Pace(self.config.interval_s, self.config.rest_interval_s)
+        elif change.name in ("power_source", "power_source_host"):
+            self._meter.set_source(self.config.power_source, self.config.power_source_host)
         elif change.name in ("scope", "project"):
             self._meter.set_scope(_scope(self.config))
             self._accounts.facts = self._facts_again()

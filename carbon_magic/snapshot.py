@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from carbon_magic.ledger.record import CellRecord
 from carbon_magic.power.sensor import Domain, Provenance
+from carbon_magic.power.watch import Rest
 from carbon_magic.quantity import Interval
 
 
@@ -75,3 +76,5 @@ class Snapshot(NamedTuple):
     running: tuple[RunningCell, ...]
     problems: tuple[str, ...]
     """What does not work at present, in words: a sensor that fails, for one."""
+    rest: Rest | None = None
+    """What a meter of the whole machine shows beyond the components; never a part of any energy."""

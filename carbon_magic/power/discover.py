@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
+from carbon_magic.power.candidate import Candidate, Figures
 from carbon_magic.power.constants import TDP_DESKTOP_W, TDP_LAPTOP_W
 from carbon_magic.power.cpu_model import CpuModel, VcpuModel, table_tdp, vcpu_watts
 from carbon_magic.power.dram import GIB, DramModel, watts_per_gib
 from carbon_magic.power.machine import Machine
 from carbon_magic.power.powercap import ROOT_ONLY, PowercapSensor, Zone, zones
-from carbon_magic.power.sensor import Domain, Provenance, Sensor, SensorError
+from carbon_magic.power.sensor import Domain, SensorError
+from carbon_magic.power.sources import Ways, measured_elsewhere
 
-Figures = dict[str, float | str | bool]
 BusySeconds = Callable[[], float]
 
 UDEV_RULE = (
@@ -37,32 +38,17 @@ and you log in again. What it exposes: other users on this machine, those of the
 computations from power (PLATYPUS, CVE-2020-8694)."""
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """A sensor that was looked for."""
-
-    name: str
-    domain: Domain
-    provenance: Provenance
-    used: bool
-    reason: str
-    """Why it is used, or why not."""
-    fix: str | None = None
-    """What the user can do to have it used; nothing here is ever done unasked."""
-    figures: Figures = field(default_factory=dict)
-    """What was found out: `tdp_w`, `tdp_source`, `vcpu_idle_w`, `memory_gib` and the like."""
-    sensor: Sensor | None = None
-    """The opened sensor, in the used ones only."""
-
-
-def discover(machine: Machine, busy_s: BusySeconds) -> list[Candidate]:
+def discover(machine: Machine, busy_s: BusySeconds, ways: Ways | None = None) -> list[Candidate]:
     """The sensors of processors and memory, used ones first within each domain.
 
     Args:
         busy_s: busy CPU seconds of the machine since some moment, summed over its CPUs; for the models.
+        ways: what leads to the hardware, where powercap does not.
     """
     found = zones(machine.root) if machine.platform == "linux" else []
     measured = _powercap(machine, found)
+    if not any(item.used and item.domain == "cpu" for item in measured):
+        measured = _elsewhere(machine, found, measured, ways or Ways.of(machine))
     packages = [item for item in measured if item.used and item.domain == "cpu"]
     model = _cpu_model(machine, found, busy_s)
     if packages:
@@ -71,6 +57,13 @@ def discover(machine: Machine, busy_s: BusySeconds) -> list[Candidate]:
         measured = [_without_memory(item) if item.used else item for item in measured]
     memory = _dram(machine, any(item.used and item.domain == "dram" for item in measured), model)
     return [*packages, model, *(item for item in measured if item not in packages), *memory]
+
+
+def _elsewhere(machine: Machine, found: Sequence[Zone], measured: Sequence[Candidate], ways: Ways) -> list[Candidate]:
+    """What measures the processor where powercap does not, and powercap's own zones."""
+    others = measured_elsewhere(machine, ways, _tdp(machine, found)[0])
+    same = any(item.used and item.name.startswith(("perf:", "zeusd:", "emi:")) for item in others)
+    return [*others, *(replace(item, fix=None) if same else item for item in measured)]
 
 
 def fallback_cpu(machine: Machine, busy_s: BusySeconds) -> Candidate:

@@ -17,11 +17,13 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from carbon_magic.power.candidate import Candidate
 from carbon_magic.power.channel import SUSPEND_S, Channel
-from carbon_magic.power.discover import Candidate, replaced_by
+from carbon_magic.power.discover import replaced_by
 from carbon_magic.power.sensor import Sensor, SensorError
 from carbon_magic.power.timeline import Timeline
 from carbon_magic.power.usage import Usage
+from carbon_magic.power.watch import Rest, Watch
 
 LATE_TICKS = 3
 """A tick later than so many intervals is marked as a gap for the chart."""
@@ -89,6 +91,8 @@ class Sampler:
         self.timeline = Timeline()
         self.candidates: list[Candidate] = []
         self.channels: list[Channel] = []
+        self.watch = Watch(clock)
+        """Sensors that are read beside the counted ones."""
         self.pace = pace or Pace()
         self.problem: str | None = None
         self._usage = usage
@@ -184,8 +188,23 @@ class Sampler:
 
     def problems(self) -> list[str]:
         """What does not work at present, in words."""
-        found = [channel.problem for channel in self.channels if channel.problem]
+        found = [channel.problem for channel in self.channels if channel.problem] + list(self.watch.problems)
         return [*found, self.problem] if self.problem else found
+
+    def watch_anew(self, name: str, find: Callable[[], Sequence[Candidate]]) -> None:
+        """Look again, in the thread, for what is watched under a name."""
+
+        def look() -> None:
+            self.watch.drop(name)
+            self.candidates = [candidate for candidate in self.candidates if candidate.name != name]
+            for candidate in find():
+                self._add(candidate)
+
+        self.call_soon(look)
+
+    def rest(self) -> Rest | None:
+        """What the machine draws beyond the components, where a meter of the whole tells."""
+        return self.watch.rest
 
     # The thread
 
@@ -221,8 +240,11 @@ class Sampler:
     def _interval_s(self, busy: bool) -> float:
         if not busy:
             return self.pace.rest_s
-        has_gpu = any(channel.sensor.domain == "gpu" for channel in self.working())
-        return min(SHAPE_S, self.pace.busy_s) if has_gpu else self.pace.busy_s
+        shaped = any(
+            channel.sensor.domain == "gpu" and (channel.sensor.fill == "power" or channel.sensor.period_s < 1.0)
+            for channel in self.working()
+        )
+        return min(SHAPE_S, self.pace.busy_s) if shaped else self.pace.busy_s
 
     def _due(self) -> bool:
         pace_s = self.pace.busy_s if self._is_busy() else self.pace.rest_s
@@ -252,7 +274,7 @@ class Sampler:
                 continue
             if channel.sensor.fill == "power":
                 channel.sample_power()
-            elif (raw := channel.peek()) is not None:
+            elif channel.sensor.period_s < 1.0 and (raw := channel.peek()) is not None:
                 channel.advance(self._clock(), self._suspend_clock(), raw)
 
     def tick(self, *, extra: bool = False) -> None:
@@ -291,6 +313,7 @@ class Sampler:
         self._last_tick_s = now_s
         for channel in self.channels:
             channel.observe(busy_s, self._cpus)
+        self.watch.read(now_s, asleep_s, self.timeline, self.working())
         self._on_tick(now_s)
 
     def _take_borders(self, now_s: float) -> list[tuple[float, float, Channel, float]]:
@@ -343,7 +366,9 @@ class Sampler:
 
     def _add(self, candidate: Candidate) -> None:
         self.candidates.append(candidate)
-        if candidate.sensor is not None:
+        if candidate.watched:
+            self.watch.add(candidate)
+        elif candidate.sensor is not None:
             self.channels.append(Channel(candidate, candidate.sensor, self.timeline, self._clock))
             self._cheap = tuple(channel.sensor for channel in self.channels if channel.sensor.cheap)
 
@@ -351,4 +376,5 @@ class Sampler:
         self._cheap = ()
         for channel in self.channels:
             channel.sensor.close()
+        self.watch.close()
         self._usage.close()

@@ -144,6 +144,11 @@ class Timeline:
         step = 0.0 if not series.times else max(0.0, time_s - series.times[-1])
         series.append(time_s, (series.columns[0][-1] if series.times else 0.0) + power_w * step)
 
+    def power_integral_j(self, name: str) -> tuple[float, float] | None:
+        """The time of a sensor's last power sample, and its samples' integral up to then; None without any."""
+        series = self._tracks[name].power
+        return (series.times[-1], series.columns[0][-1]) if series.times else None
+
     def add_use(self, name: str, time_s: float, use: GpuUse) -> None:
         series = self._tracks[name].use
         if not series.times:
