@@ -94,6 +94,10 @@ def discover_gpus(library: Path | None = None, root: Path = Path("/")) -> list[C
     for found in open_gpus(library, root / "proc"):
         if isinstance(found, NvmlSensor):
             how = "the GPU's energy counter" if found.counts else "the GPU's power, integrated"
+            if found.module:
+                how += "; its counter is that of the module, whose processor has a figure of its own"
+            if found.mig:
+                how += "; it is cut into instances, and ours have their slices' part of the board"
             figures: Figures = {"gpu": found.gpu_name, "counter": found.counts, "mig": found.mig}
             if found.max_power_w is not None:
                 figures["max_power_w"] = found.max_power_w
