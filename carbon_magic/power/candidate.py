@@ -23,8 +23,10 @@ class Candidate:
     fix: str | None = None
     """What the user can do to have it used; nothing here is ever done unasked."""
     figures: Figures = field(default_factory=dict)
-    """What was found out: `tdp_w`, `tdp_source`, `vcpu_idle_w`, `memory_gib`, `whole` and the like."""
+    """What was found out: `tdp_w`, `tdp_source`, `vcpu_idle_w`, `memory_gib` and the like."""
     sensor: Sensor | None = None
     """The opened sensor, in the used and the watched ones only."""
     watched: bool = False
     """Whether it is read beside the others, to explain and to compare; its joules never count."""
+    whole: bool = False
+    """Whether it is a meter of the whole machine."""

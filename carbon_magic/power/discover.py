@@ -52,10 +52,10 @@ def discover(machine: Machine, busy_s: BusySeconds, ways: Ways | None = None) ->
     packages = [item for item in measured if item.used and item.domain == "cpu"]
     model = _cpu_model(machine, found, busy_s)
     if packages:
-        model = _unused(model, "The processor measures itself; this model takes over if that fails.")
+        model = _unused(model, "The processor is measured; this model takes over if that fails.")
     elif isinstance(model.sensor, VcpuModel):
         measured = [_without_memory(item) if item.used else item for item in measured]
-    memory = _dram(machine, any(item.used and item.domain == "dram" for item in measured), model)
+    memory = _dram(machine, measured, model)
     return [*packages, model, *(item for item in measured if item not in packages), *memory]
 
 
@@ -252,22 +252,25 @@ def _tdp(machine: Machine, found: Sequence[Zone]) -> tuple[float | None, str]:
     return looked_up.tdp_w * machine.sockets, looked_up.source
 
 
-def _dram(machine: Machine, measured: bool, cpu_model: Candidate) -> list[Candidate]:
-    laptop = machine.form == "laptop"
+def _dram(machine: Machine, found: Sequence[Candidate], cpu_model: Candidate) -> list[Candidate]:
+    measured = any(item.used and item.domain == "dram" for item in found)
+    # Apple's, Jetson's and Grace's memory is low-power too, whatever the machine looks like.
+    soldered = any(item.used and item.name.startswith(("jetson:", "power-meter:")) for item in found)
+    low_power = machine.form == "laptop" or machine.cpu_vendor == "Apple" or soldered
     name = "dram-model"
     if machine.memory_bytes is None:
         return [Candidate(name, "dram", "modelled", False, "How much memory the machine has is not known.")]
     figures: Figures = {
         "memory_gib": machine.memory_bytes / GIB,
-        "w_per_gib": watts_per_gib(laptop).best,
-        "laptop": laptop,
+        "w_per_gib": watts_per_gib(low_power).best,
+        "low_power": low_power,
     }
     if measured:
         return [Candidate(name, "dram", "modelled", False, "The memory is measured.", None, figures)]
     if cpu_model.used and cpu_model.figures.get("memory_included"):
         reason = "The watts per hardware thread hold the memory already."
         return [Candidate(name, "dram", "modelled", False, reason, None, figures)]
-    kind = "low-power memory of laptops" if laptop else "memory modules"
-    reason = f"{watts_per_gib(laptop).best:g} W per GiB of {kind}, because the memory is not measured."
-    sensor = DramModel(machine.memory_bytes, laptop)
+    kind = "low-power memory" if low_power else "memory modules"
+    reason = f"{watts_per_gib(low_power).best:g} W per GiB of {kind}, because the memory is not measured."
+    sensor = DramModel(machine.memory_bytes, low_power)
     return [Candidate(name, "dram", "modelled", True, reason, None, figures, sensor)]

@@ -39,7 +39,8 @@ def discover_later(
 
         found = chips(machine.root)
     gpus = [*discover_gpus(library, machine.root), *_amd_gpus(machine, ways, found), *_intel_gpus(found)]
-    if any(candidate.used for candidate in (*gpus, *opened) if candidate.domain == "gpu"):
+    told = any(candidate.used for candidate in (*gpus, *opened) if candidate.domain == "gpu")
+    if told or any(candidate.name.startswith("jetson:") for candidate in opened):
         gpus = [candidate for candidate in gpus if candidate.used or candidate.name != "nvml"]
     return [*gpus, *_processors(machine, ways, found, opened), *_meters(machine, ways, found)]
 
@@ -142,7 +143,7 @@ def _meters(machine: Machine, ways: Ways, found: Sequence[Chip]) -> list[Candida
         what = f"{meter.what[:1].upper()}{meter.what[1:]}."
         reason = f"{what} {ALLOWED}" if meter.whole else f"{what} It holds what is counted already."
         if meter.whole:
-            candidates.append(watched(sensor, reason, {"whole": True}))
+            candidates.append(watched(sensor, reason, whole=True))
         else:
             candidates.append(_whole(meter.name, reason))
     there = supplies(machine.root)
@@ -154,7 +155,7 @@ def _meters(machine: Machine, ways: Ways, found: Sequence[Chip]) -> list[Candida
             candidates.append(_whole("battery", f"{error}."))
         else:
             now = "Discharging." if discharging(there.batteries) else "On the mains: it tells nothing until unplugged."
-            candidates.append(watched(battery, f"{now} {ALLOWED}", {"whole": True}))
+            candidates.append(watched(battery, f"{now} {ALLOWED}", whole=True))
     candidates += [_whole(name, "What a plug may give, not what is drawn: never used.") for name in there.contracts]
     return candidates
 
@@ -181,4 +182,4 @@ def named_source(ways: Ways) -> list[Candidate]:
         sensor.peek()
     except SensorError as error:
         reason = f"The source you named, {source.shown}, is asked again and again: {error}."
-    return [watched(sensor, reason, {"whole": True})]
+    return [watched(sensor, reason, whole=True)]

@@ -93,10 +93,10 @@ def used(sensor: Sensor, reason: str, figures: Figures | None = None) -> Candida
     return Candidate(sensor.name, sensor.domain, sensor.provenance, True, reason, None, figures or {}, sensor)
 
 
-def watched(sensor: Sensor, reason: str, figures: Figures | None = None) -> Candidate:
+def watched(sensor: Sensor, reason: str, *, whole: bool = False) -> Candidate:
     """A sensor that is read beside the others and never counted."""
     return Candidate(
-        sensor.name, sensor.domain, sensor.provenance, False, reason, None, figures or {}, sensor, watched=True
+        sensor.name, sensor.domain, sensor.provenance, False, reason, None, {}, sensor, watched=True, whole=whole
     )
 
 
@@ -185,9 +185,11 @@ def _jetson(found: Sequence[Chip]) -> list[Candidate]:
     for rail in rails(found):
         if rail.domain == "other":
             reason = f"The board’s input {rail.label}: it explains the rest, and is never added."
-            candidates.append(watched(sensor_of(rail), reason, {"whole": True}))
+            candidates.append(watched(sensor_of(rail), reason, whole=True))
         else:
-            candidates.append(used(sensor_of(rail), f"The rail {rail.label}, measured on the board and integrated."))
+            also = ", which feeds the graphics too" if "GPU" in rail.label and rail.domain == "cpu" else ""
+            reason = f"The rail {rail.label}{also}, measured on the board and integrated."
+            candidates.append(used(sensor_of(rail), reason))
     return candidates
 
 

@@ -166,7 +166,7 @@ class Watch:
         """The rest of the machine by the first meter that has told for long enough."""
         for channel in self.channels:
             span = self._beside[channel.sensor.name].span
-            whole = channel.candidate.figures.get("whole") and channel.working
+            whole = channel.candidate.whole and channel.working
             if whole and span is not None and span.over_s >= self._needed_s(channel):
                 return Rest(channel.sensor.name, span.one_w, span.other_w, span.over_s)
         return None
@@ -206,7 +206,7 @@ class Watch:
 
     def _of_whole(self, channel: Channel, span: Span) -> str | None:
         """A meter of the whole machine that shows less than its parts."""
-        if not span.differ or span.other_w <= span.one_w or not channel.candidate.figures.get("whole"):
+        if not span.differ or span.other_w <= span.one_w or not channel.candidate.whole:
             return None
         parts = self._parts[channel.sensor.name]
         guessed = [part.sensor.name for part in parts if part.sensor.provenance != "measured"]

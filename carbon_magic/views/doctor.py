@@ -40,10 +40,11 @@ class Findings:
 def doctor_text(found: Findings) -> str:
     """The findings as text, at most 79 columns wide, ending in a line break."""
     lines = ["Sensors"]
+    fixes: set[str] = set()
     for domain in DOMAINS:
         here = [candidate for candidate in found.candidates if candidate.domain == domain]
         for candidate in sorted(here, key=lambda candidate: (not candidate.used, not candidate.watched)):
-            lines += _candidate(candidate, found.idle_w.get(candidate.name))
+            lines += _candidate(candidate, found.idle_w.get(candidate.name), fixes)
     if found.rest is not None:
         lines += _section("Rest of machine", [rest_text(found.rest)])
     lines += _section("This kernel's share", [f"{found.scope}: {found.scope_reason}"])
@@ -63,9 +64,10 @@ def rest_text(rest: Rest) -> str:
     )
 
 
-def _candidate(candidate: Candidate, idle: tuple[float, bool] | None) -> list[str]:
+def _candidate(candidate: Candidate, idle: tuple[float, bool] | None, fixes: set[str]) -> list[str]:
+    """A sensor's lines; a fix that was told before (they are in `fixes`) is not told again."""
     state = "used" if candidate.used else "compared" if candidate.watched else "not used"
-    head = f"  {NAMES[candidate.domain]:5}{clean(candidate.name, 30):24}{candidate.provenance:10}{state}"
+    head = f"  {NAMES[candidate.domain]:6}{clean(candidate.name, 30):24} {candidate.provenance:10}{state}"
     lines = [head, *_wrapped(candidate.reason, "       ")]
     if idle is not None:
         how = "measured in this session" if idle[1] else "not yet measured here"
@@ -73,7 +75,9 @@ def _candidate(candidate: Candidate, idle: tuple[float, bool] | None) -> list[st
     if candidate.figures:
         figures = (f"{name} {_figure(value)}" for name, value in candidate.figures.items())
         lines += _wrapped("; ".join(figures), "       ")
-    for line in (candidate.fix or "").splitlines():
+    fix = candidate.fix or ""
+    told, _ = fix in fixes, fixes.add(fix)
+    for line in ["What opens it is told above."] if fix and told else fix.splitlines():
         lines += _wrapped(line, "       ")
     return lines
 
