@@ -76,8 +76,9 @@ def _candidate(candidate: Candidate, idle: tuple[float, bool] | None, fixes: set
         figures = (f"{name} {_figure(value)}" for name, value in candidate.figures.items())
         lines += _wrapped("; ".join(figures), "       ")
     fix = candidate.fix or ""
-    told, _ = fix in fixes, fixes.add(fix)
-    for line in ["What opens it is told above."] if fix and told else fix.splitlines():
+    told = ["What opens it is told above."] if fix and fix in fixes else fix.splitlines()
+    fixes.add(fix)
+    for line in told:
         lines += _wrapped(line, "       ")
     return lines
 
