@@ -132,5 +132,3 @@ BATTERY_UPDATE_S: Final = Number(8.0, "s", f"{_JUDGED}: a battery's gauge tells 
 BATTERY_RESOLUTION_S: Final = Number(120.0, "s", f"{_JUDGED}: the steps of energy_now are tens of joules")
 DISAGREE: Final = Number(0.10, "of the better source", f"{_JUDGED}: the wider of the two factors of measured power")
 AGREE_WINDOW_S: Final = Number(30.0, "s", f"{_JUDGED}: over less, the readings' own times make two sources differ")
-DISK_SSD_W_PER_TB: Final = Number(1.2, "W per TB", f"{_CCF}, 1.2 Wh per TB and hour; no figure includes disks")
-DISK_HDD_W_PER_TB: Final = Number(0.65, "W per TB", f"{_CCF}, .65 Wh per TB and hour; no figure includes disks")

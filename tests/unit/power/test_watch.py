@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -215,8 +216,9 @@ def test_a_meter_that_is_lost_is_a_problem_and_tells_no_rest(watched: Callable[.
 
 
 def test_the_doctor_puts_the_rest_into_one_sentence() -> None:
-    assert rest_text(Rest("battery", 12.0, 5.0, 150.0)) == (
-        "7 W of the 12 W that battery shows are drawn by what is no processor, memory or accelerator, over the last "
+    told = rest_text(Rest("battery", 12.0, 5.0, 150.0)).replace("\N{NO-BREAK SPACE}", " ")
+    assert told == (
+        "7.0 W of the 12 W that battery shows are drawn by what is no processor, memory or accelerator, over the last "
         "2 min 30 s. Never added."
     )
 
@@ -333,7 +335,8 @@ def plug() -> Iterator[Plug]:
             self.send_response(server.status)
             self.send_header("Location", "http://127.0.0.1:1/")
             self.end_headers()
-            self.wfile.write(server.body)
+            with contextlib.suppress(OSError):  # whoever asked may have had enough
+                self.wfile.write(server.body)
 
         def log_message(self, *words: Any) -> None:
             pass
