@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from carbon_magic.grid.intensity import emissions
 from carbon_magic.ledger.record import CellRecord
@@ -17,11 +17,13 @@ from carbon_magic.power.machine import Form
 from carbon_magic.power.sensor import Domain, Provenance
 from carbon_magic.power.share import BELOW_RESOLUTION, DomainEnergy, Measurement
 from carbon_magic.power.wall import other_energy_j
-from carbon_magic.power.watch import Rest
 from carbon_magic.quantity import Interval, sum_independent
 from carbon_magic.snapshot import DomainTotal, Place, RunningCell, Snapshot
 from carbon_magic.totals import Totals
 from carbon_magic.windows import Window
+
+if TYPE_CHECKING:
+    from carbon_magic.power.watch import Rest
 
 
 class Facts(NamedTuple):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from carbon_magic.power.allotment import Allotment, ScopeOption, allotment
@@ -65,7 +64,7 @@ class Meter:
         from carbon_magic.power.named import HOST_VARIABLE, VARIABLE
 
         named = {VARIABLE: source, HOST_VARIABLE: host or ""} if source else {}
-        ways = replace(self._ways, environ={**self._environ, **named})
+        ways = Ways.of(self.machine, {**self._environ, **named})
         self._ways = ways
         if self.sampler is not None:
             self.sampler.watch_anew("power-source", lambda: named_source(ways))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from carbon_magic.ledger.record import CellRecord
 from carbon_magic.power.sensor import Domain, Provenance
-from carbon_magic.power.watch import Rest
 from carbon_magic.quantity import Interval
+
+if TYPE_CHECKING:
+    from carbon_magic.power.watch import Rest
 
 
 class Place(NamedTuple):

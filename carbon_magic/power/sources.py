@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,17 +27,26 @@ Whoever started zeusd can open its socket to all users: zeusd serve --socket-per
 What it exposes: what that daemon allows, and power, from which others' computations can be learnt (PLATYPUS)."""
 
 
-@dataclass(frozen=True)
 class Ways:
-    """What leads from here to the hardware."""
+    """What leads from here to the hardware.
 
-    environ: Mapping[str, str]
-    kernel: Callable[[], PerfEvents] | None = None
-    """Opens performance events; None where there is no kernel behind the files, as on a made-up machine."""
-    meters: Callable[[], Sequence[Device]] | None = None
-    """Windows' energy meters."""
-    apple: Any | None = None
-    """What is taken for the package `zeus_apple_silicon`."""
+    Args:
+        kernel: opens performance events; None where there is no kernel behind the files, as on a made-up machine.
+        meters: Windows' energy meters.
+        apple: what is taken for the package `zeus_apple_silicon`.
+    """
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        kernel: Callable[[], PerfEvents] | None = None,
+        meters: Callable[[], Sequence[Device]] | None = None,
+        apple: Any | None = None,
+    ) -> None:
+        self.environ = environ
+        self.kernel = kernel
+        self.meters = meters
+        self.apple = apple
 
     @classmethod
     def of(cls, machine: Machine, environ: Mapping[str, str] | None = None) -> Ways:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from carbon_magic import written
 from carbon_magic.power.candidate import Candidate
 from carbon_magic.power.sensor import DOMAINS
-from carbon_magic.power.watch import Rest
 from carbon_magic.snapshot import Place
 from carbon_magic.views.parts import NAMES
 from carbon_magic.views.place import place_text
 from carbon_magic.views.plain import clean, for_text
+
+if TYPE_CHECKING:
+    from carbon_magic.power.watch import Rest
 
 WIDTH = 79
 
