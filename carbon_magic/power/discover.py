@@ -143,9 +143,22 @@ def _powercap(machine: Machine, found: Sequence[Zone]) -> list[Candidate]:
         name = f"powercap{'-mmio' if zone.mmio else ''}:{zone.label}"
         domain: Domain = {"dram": "dram", "psys": "other"}.get(zone.kind, "cpu")  # type: ignore[assignment]
         reason = duplicates.get(zone) or (None if zone.kind in ("package", "dram") else apart.get(zone.kind, inside))
-        if reason:
+        if reason and zone.kind == "psys" and machine.form == "laptop" and zone.trouble is None:
+            candidates.append(_platform(machine, zone, reason))
+        elif reason:
             candidates.append(Candidate(name, domain, "measured", False, reason, figures=_zone_figures(zone)))
     return candidates
+
+
+def _platform(machine: Machine, zone: Zone, reason: str) -> Candidate:
+    """The platform's counter of a laptop, watched: there it follows the plug; on servers nobody knows what it is."""
+    name = f"powercap:{zone.label}"
+    try:
+        sensor = PowercapSensor(zone, machine.cpu_vendor)
+    except SensorError as error:
+        return Candidate(name, "other", "measured", False, f"{error}.", figures=_zone_figures(zone))
+    figures = _zone_figures(zone)
+    return Candidate(name, "other", "measured", False, reason, None, figures, sensor, watched=True, whole=True)
 
 
 def _duplicates(machine: Machine, found: Sequence[Zone]) -> dict[Zone, str]:

@@ -164,7 +164,8 @@ class Watch:
 
     def _rest(self) -> Rest | None:
         """The rest of the machine by the first meter that has told for long enough."""
-        for channel in self.channels:
+        # What the platform's own counter holds is the least sure.
+        for channel in sorted(self.channels, key=lambda channel: channel.sensor.name == "powercap:psys"):
             span = self._beside[channel.sensor.name].span
             whole = channel.candidate.whole and channel.working
             if whole and span is not None and span.over_s >= self._needed_s(channel):

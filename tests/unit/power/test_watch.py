@@ -429,3 +429,12 @@ def test_an_amd_board_is_integrated_and_tells_how_busy_it_is(tmp_path: Path) -> 
     os.unlink(tmp_path / "sys/class/hwmon/hwmon1/power1_average")  # noqa: PTH108 - as short as it is
     with pytest.raises(SensorError, match="amdgpu:0 cannot be read"):
         sensor.peek()
+
+
+def test_the_platform_counter_of_a_laptop_is_watched_and_that_of_a_server_is_not(tmp_path: Path) -> None:
+    laptop = Machine.of(write_machine(GALLERY["intel_laptop"].made_up, tmp_path / "laptop"), "linux")
+    found = {candidate.name: candidate for candidate in discover(laptop, lambda: 0.0, Ways({}))}
+    assert (found["powercap:psys"].watched, found["powercap:psys"].whole) == (True, True)
+    server = Machine.of(write_machine(MACHINES["two-sockets"], tmp_path / "server"), "linux")
+    found = {candidate.name: candidate for candidate in discover(server, lambda: 0.0, Ways({}))}
+    assert not found["powercap:psys"].watched
