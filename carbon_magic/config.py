@@ -37,6 +37,11 @@ class CarbonMagic(Configurable):
     )
     interval_s = Float(1.0, help="Seconds between two readings while a cell runs, 0.2 to 10.").tag(config=True)
     rest_interval_s = Float(10.0, help="Seconds between two readings at rest, 1 to 60.").tag(config=True)
+    live = Unicode(
+        None,
+        allow_none=True,
+        help="Ask for the live intensity: electricitymaps, carbonintensity, with :ZONE if need be. Unset, nobody is.",
+    ).tag(config=True)
 
     power_source = Unicode(
         None,
@@ -82,6 +87,18 @@ class CarbonMagic(Configurable):
     @validate("rest_interval_s")
     def _check_rest_interval(self, proposal: Any) -> float:
         return _within("rest_interval_s", proposal.value, 1.0, 60.0)
+
+    @validate("live")
+    def _check_live(self, proposal: Any) -> str | None:
+        if not proposal.value:
+            return None
+        from carbon_magic.grid.live.choose import UnknownProvider, choice
+
+        try:
+            found = choice(proposal.value)
+        except UnknownProvider as error:
+            raise TraitError(str(error)) from error
+        return "off" if found is None else str(found)
 
     def _load_config(self, cfg: Any, section_names: Any = None, traits: Any = None) -> None:
         """traitlets only warns of a setting that does not exist, and later."""

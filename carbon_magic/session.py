@@ -23,6 +23,7 @@ from carbon_magic.describe import Facts, estimate_of, project_here
 from carbon_magic.grid.intensity import place
 from carbon_magic.keeper import Keeper
 from carbon_magic.ledger.record import CellRecord, safe_cell_id
+from carbon_magic.live import LiveSwitch
 from carbon_magic.meter import Meter
 from carbon_magic.options import CellOptions, options_of
 from carbon_magic.power.allotment import ScopeOption
@@ -53,6 +54,7 @@ class Session:
 
     Raises:
         UnknownRegion: `CARBON_MAGIC_REGION` names no region.
+        UnknownProvider: `CARBON_MAGIC_LIVE` names no provider of live intensities.
     """
 
     def __init__(self, config: CarbonMagic, environ: Mapping[str, str] | None = None) -> None:
@@ -73,6 +75,9 @@ class Session:
         self._said_region = order.region if order is not None else None
         self._accounts = Accounts(self._facts(), self._place(), self._meter.part)
         self._accounts.on_record = self._recorded
+        self.live = LiveSwitch(self._accounts, self.environ, lambda: self.config.live)
+        """Live intensities, where the user has named a provider of them."""
+        config.observe(lambda _: self.live.refresh(forget_said=True), names=["live"])
         self._feed = feed.Feed(order.sink) if order is not None else None
         self._keeper = Keeper(self._accounts, "kernel", self.environ, lambda: bool(config.keep_source))
         config.observe(
@@ -105,6 +110,7 @@ class Session:
             return
         self.settle(LAST_S)
         self._stop_sampler()
+        self.live.close()
         self._keeper.finish()
         self._keeper.close()
         if self._feed is not None:
@@ -236,7 +242,9 @@ class Session:
             sampler.poke(ANSWER_S)
             problems = sampler.problems()
             idle_w = {c.sensor.name: (c.baseline.power_w().best, c.baseline.seen) for c in sampler.channels}
-        problems += [trouble for trouble in (self.trouble, neighbours and neighbours.problem) if trouble]
+        problems += self.live.problems()
+        troubles = (self.trouble, neighbours and neighbours.problem, self._meter.problem)
+        problems += [trouble for trouble in troubles if trouble]
         problems += self._keeper.writer.problems()
         return Findings(
             candidates=self._meter.candidates(),
@@ -244,7 +252,7 @@ class Session:
             tracking=self.tracking,
             scope=given.scope,
             scope_reason=given.reason,
-            place=self.place,
+            place=self.live.state().place,
             problems=problems,
             versions=f"carbon-magic {__version__}, Python {platform.python_version()}, {platform.system()}",
             records=self._keeper.where(),

@@ -51,7 +51,7 @@ def monitor(
         126 where it cannot be executed; without a command 0 after Ctrl-C.
 
     Raises:
-        UsageError: the region or the file cannot be used.
+        UsageError: the region, the provider of live intensities or the file cannot be used.
     """
     if json_file is not None and json_file != "-":
         check_writable(Path(json_file), "--json")
@@ -60,6 +60,8 @@ def monitor(
         watch = Monitor(label, machine=not command, place=_place(region), interval_s=interval_s)
     except UnknownRegion as error:
         raise UsageError(f"CARBON_MAGIC_REGION: {clean(str(error), 500)}") from None
+    except ValueError as error:  # another of the environment's words on the grid
+        raise UsageError(clean(str(error), 500)) from None
     try:
         code, record = _command(watch, command, interval_s) if command else _machine(watch, interval_s)
         if record is None:

@@ -46,7 +46,7 @@ def text_of(exhibit: Exhibit, root: Path, library: Path | None) -> str:
         lambda: exhibit.meters,
         exhibit.apple,
     )
-    found = discover(machine, lambda: 0.0, ways)
+    found = discover(machine, lambda: 0.0, ways=ways)
     found += discover_later(machine, ways, found, library if exhibit.gpus is not None else None)
     given = allotment(machine, exhibit.environ)
     for candidate in found:

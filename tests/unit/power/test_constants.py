@@ -69,6 +69,8 @@ TABLE: dict[str, tuple[float, float, float]] = {
     "PUE_DATACENTRE": (1.1, 1.56, 2.0),
     "WALL_LAPTOP_W": (0, 5, 5),
     "POWER_METER": (0.90, 1.0, 1.10),
+    "WALL_METER": (0.98, 1.0, 1.02),
+    "CALIBRATED_WORK": (0.90, 1.0, 1.25),
 }
 
 

@@ -171,7 +171,7 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
 
 
 def test_zeusd_tells_packages_and_memory_with_one_question(daemon: Daemon, tmp_path: Path) -> None:
-    found = discover(made(INTEL, tmp_path), lambda: 0.0, Ways({}))
+    found = discover(made(INTEL, tmp_path), lambda: 0.0, ways=Ways({}))
     sensors = {candidate.name: candidate.sensor for candidate in found if candidate.used}
     assert sorted(sensors) == ["zeusd:dram-0", "zeusd:package-0", "zeusd:package-1"]
     package = sensors["zeusd:package-0"]
@@ -206,7 +206,7 @@ def test_a_daemon_that_answers_wrongly_leaves_the_model(
     daemon: Daemon, tmp_path: Path, status: int, answer: Any, words: str
 ) -> None:
     daemon.status, daemon.answer = status, answer
-    found = {c.name: c for c in discover(made(INTEL, tmp_path), lambda: 0.0, Ways({}))}
+    found = {c.name: c for c in discover(made(INTEL, tmp_path), lambda: 0.0, ways=Ways({}))}
     assert not found["zeusd"].used
     assert words in found["zeusd"].reason
     assert found["vcpu-model"].used
@@ -359,6 +359,6 @@ def test_powercap_that_can_be_read_comes_first(tmp_path: Path) -> None:
         "Xeon", "GenuineIntel", chassis=23, zones=(ZoneFiles("intel-rapl:0", "package-0"),), extra=power_pmu()
     )
     kernel = MadeUpKernel()
-    found = discover(made(made_up, tmp_path), lambda: 0.0, Ways({}, lambda: kernel))
+    found = discover(made(made_up, tmp_path), lambda: 0.0, ways=Ways({}, lambda: kernel))
     assert {candidate.name for candidate in found if candidate.used} == {"powercap:package-0"}
     assert kernel.opened == {}

@@ -109,7 +109,7 @@ def watched(tmp_path: Path) -> Callable[..., Rig]:
         for path, text in extra.items():
             write(rig.root, path, text)
         ways = Ways({}, (lambda: kernel) if kernel else None)
-        opened = discover(rig.machine, lambda: rig.usage.busy_s, ways)
+        opened = discover(rig.machine, lambda: rig.usage.busy_s, ways=ways)
         rig.made([*opened, *discover_later(rig.machine, ways, opened)])
         return rig
 
@@ -433,8 +433,8 @@ def test_an_amd_board_is_integrated_and_tells_how_busy_it_is(tmp_path: Path) -> 
 
 def test_the_platform_counter_of_a_laptop_is_watched_and_that_of_a_server_is_not(tmp_path: Path) -> None:
     laptop = Machine.of(write_machine(GALLERY["intel_laptop"].made_up, tmp_path / "laptop"), "linux")
-    found = {candidate.name: candidate for candidate in discover(laptop, lambda: 0.0, Ways({}))}
+    found = {candidate.name: candidate for candidate in discover(laptop, lambda: 0.0, ways=Ways({}))}
     assert (found["powercap:psys"].watched, found["powercap:psys"].whole) == (True, True)
     server = Machine.of(write_machine(MACHINES["two-sockets"], tmp_path / "server"), "linux")
-    found = {candidate.name: candidate for candidate in discover(server, lambda: 0.0, Ways({}))}
+    found = {candidate.name: candidate for candidate in discover(server, lambda: 0.0, ways=Ways({}))}
     assert not found["powercap:psys"].watched
