@@ -340,4 +340,5 @@ class Accounts:
             records=self.records,
             running=running,
             problems=problems,
+            rest=self._sampler.rest() if self._sampler is not None and live else None,
         )

@@ -62,6 +62,28 @@ class CarbonMagic(Configurable):
         help="Ask for the live intensity: electricitymaps, carbonintensity, with :ZONE if need be. Unset, nobody is.",
     ).tag(config=True)
 
+    power_source = Unicode(
+        None,
+        allow_none=True,
+        help="A meter of the whole machine that may be asked over HTTP: http://127.0.0.1:8080/metrics#METRIC, or "
+        "#path.into.json, @W, @mW, @J or @kWh behind it. It shows the rest of the machine and is never added.",
+    ).tag(config=True)
+    power_source_host = Unicode(
+        None, allow_none=True, help="The host of power_source where it is not this machine, named to allow it."
+    ).tag(config=True)
+
+    @validate("power_source")
+    def _check_power_source(self, proposal: Any) -> str | None:
+        if not proposal.value:
+            return None
+        from carbon_magic.power.named import WrongSource, source_of
+
+        try:
+            source_of(proposal.value, self.power_source_host)
+        except WrongSource as error:
+            raise TraitError(str(error)) from error
+        return str(proposal.value)
+
     @validate("region")
     def _check_region(self, proposal: Any) -> str | None:
         if not proposal.value:

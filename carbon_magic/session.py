@@ -46,7 +46,10 @@ LAST_S = 0.3
 
 GRID = ("region", "intensity", "intensity_low", "intensity_high", "intensity_name", "mix")
 """The settings that name a grid. One that is set takes the place of what a magic said before."""
-SETTINGS = [*GRID, "pue", "region_note", "cloud_metadata", "scope", "interval_s", "rest_interval_s", "project"]
+SETTINGS = [
+    *(*GRID, "pue", "region_note", "cloud_metadata"),
+    *("scope", "project", "interval_s", "rest_interval_s", "power_source", "power_source_host"),
+]
 """What the session looks at again when it is set."""
 
 _current: Session | None = None
@@ -75,6 +78,8 @@ class Session:
         self._pid = os.getpid()
         self._threads = Threads()
         self._meter = Meter(self.environ, _scope(config))
+        if config.power_source:
+            self._meter.set_source(config.power_source, config.power_source_host)
         self._last_close_s = float("-inf")
         order = feed.order()
         self._said = Said(region=order.region if order is not None else None)
@@ -258,6 +263,7 @@ class Session:
             problems=problems,
             versions=f"carbon-magic {__version__}, Python {platform.python_version()}, {platform.system()}",
             records=self._keeper.where(),
+            rest=sampler.rest() if sampler is not None else None,
         )
 
     @property
@@ -383,6 +389,8 @@ class Session:
             self._whereabouts.ask_cloud(change.new, self._moved)
         elif change.name in ("interval_s", "rest_interval_s") and self._meter.sampler is not None:
             self._meter.sampler.pace = Pace(self.config.interval_s, self.config.rest_interval_s)
+        elif change.name in ("power_source", "power_source_host"):
+            self._meter.set_source(self.config.power_source, self.config.power_source_host)
         elif change.name in ("scope", "project"):
             self._meter.set_scope(_scope(self.config))
             self._accounts.facts = self._facts_again()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from carbon_magic.ledger.record import CellRecord
 from carbon_magic.power.sensor import Domain, Provenance
 from carbon_magic.quantity import Interval
+
+if TYPE_CHECKING:
+    from carbon_magic.power.watch import Rest
 
 
 class Place(NamedTuple):
@@ -80,3 +83,5 @@ class Snapshot(NamedTuple):
     running: tuple[RunningCell, ...]
     problems: tuple[str, ...]
     """What does not work at present, in words: a sensor that fails, for one."""
+    rest: Rest | None = None
+    """What a meter of the whole machine shows beyond the components; never a part of any energy."""

@@ -15,13 +15,17 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from carbon_magic.power.candidate import Candidate
 from carbon_magic.power.channel import SUSPEND_S, Channel
-from carbon_magic.power.discover import Candidate, replaced_by
+from carbon_magic.power.discover import replaced_by
 from carbon_magic.power.sensor import Sensor, SensorError
 from carbon_magic.power.timeline import Timeline
 from carbon_magic.power.usage import Usage
+
+if TYPE_CHECKING:
+    from carbon_magic.power.watch import Rest, Watch
 
 LATE_TICKS = 3
 """A tick later than so many intervals is marked as a gap for the chart."""
@@ -89,6 +93,8 @@ class Sampler:
         self.timeline = Timeline()
         self.candidates: list[Candidate] = []
         self.channels: list[Channel] = []
+        self.watch: Watch | None = None
+        """Sensors that are read beside the counted ones, as soon as there is something to compare."""
         self.pace = pace or Pace()
         self.problem: str | None = None
         self._usage = usage
@@ -185,7 +191,24 @@ class Sampler:
     def problems(self) -> list[str]:
         """What does not work at present, in words."""
         found = [channel.problem for channel in self.channels if channel.problem]
+        found += self.watch.problems if self.watch is not None else ()
         return [*found, self.problem] if self.problem else found
+
+    def watch_anew(self, name: str, find: Callable[[], Sequence[Candidate]]) -> None:
+        """Look again, in the thread, for what is watched under a name."""
+
+        def look() -> None:
+            if self.watch is not None:
+                self.watch.drop(name)
+            self.candidates = [candidate for candidate in self.candidates if candidate.name != name]
+            for candidate in find():
+                self._add(candidate)
+
+        self.call_soon(look)
+
+    def rest(self) -> Rest | None:
+        """What the machine draws beyond the components, where a meter of the whole tells."""
+        return self.watch.rest if self.watch is not None else None
 
     # The thread
 
@@ -221,8 +244,11 @@ class Sampler:
     def _interval_s(self, busy: bool) -> float:
         if not busy:
             return self.pace.rest_s
-        has_gpu = any(channel.sensor.domain == "gpu" for channel in self.working())
-        return min(SHAPE_S, self.pace.busy_s) if has_gpu else self.pace.busy_s
+        shaped = any(
+            channel.sensor.domain == "gpu" and (channel.sensor.fill == "power" or channel.sensor.period_s < 1.0)
+            for channel in self.working()
+        )
+        return min(SHAPE_S, self.pace.busy_s) if shaped else self.pace.busy_s
 
     def _due(self) -> bool:
         pace_s = self.pace.busy_s if self._is_busy() else self.pace.rest_s
@@ -252,7 +278,7 @@ class Sampler:
                 continue
             if channel.sensor.fill == "power":
                 channel.sample_power()
-            elif (raw := channel.peek()) is not None:
+            elif channel.sensor.period_s < 1.0 and (raw := channel.peek()) is not None:
                 channel.advance(self._clock(), self._suspend_clock(), raw)
 
     def tick(self, *, extra: bool = False) -> None:
@@ -291,6 +317,8 @@ class Sampler:
         self._last_tick_s = now_s
         for channel in self.channels:
             channel.observe(busy_s, self._cpus)
+        if self.watch is not None:
+            self.watch.read(now_s, asleep_s, self.timeline, self.working())
         self._on_tick(now_s)
 
     def _take_borders(self, now_s: float) -> list[tuple[float, float, Channel, float]]:
@@ -343,7 +371,14 @@ class Sampler:
 
     def _add(self, candidate: Candidate) -> None:
         self.candidates.append(candidate)
-        if candidate.sensor is not None:
+        sensor = candidate.sensor
+        if self.watch is None and (candidate.watched or (sensor is not None and sensor.fill == "power")):
+            from carbon_magic.power.watch import Watch  # most machines have nothing to compare
+
+            self.watch = Watch(self._clock)
+        if candidate.watched and self.watch is not None:
+            self.watch.add(candidate)
+        elif candidate.sensor is not None:
             self.channels.append(Channel(candidate, candidate.sensor, self.timeline, self._clock))
             self._cheap = tuple(channel.sensor for channel in self.channels if channel.sensor.cheap)
 
@@ -351,4 +386,6 @@ class Sampler:
         self._cheap = ()
         for channel in self.channels:
             channel.sensor.close()
+        if self.watch is not None:
+            self.watch.close()
         self._usage.close()

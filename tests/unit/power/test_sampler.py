@@ -11,7 +11,8 @@ import pytest
 from machines.build import set_counter
 from machines.rig import Rig
 
-from carbon_magic.power.discover import Candidate, discover, fallback_cpu
+from carbon_magic.power.candidate import Candidate
+from carbon_magic.power.discover import discover, fallback_cpu
 from carbon_magic.power.sampler import Pace, Sampler
 from carbon_magic.power.usage import usage_of
 
