@@ -158,6 +158,8 @@ class Session:
         )
         window.opened_s = self._ensure_sampler().border()
         self._accounts.opened(window)
+        if not inner:
+            self._keeper.began(window)
         return window
 
     def _close(self, window: Window, result: Any) -> None:
@@ -173,8 +175,9 @@ class Session:
                 window.closed_s = time.monotonic()
             self._last_close_s = window.closed_s
             self._accounts.closed(window, window.closed_s)
+            self._keeper.ended(window)
         if sampler is not None:
-            sampler.hurry()  # what has ended is to be kept, whatever happens to the kernel next
+            sampler.hurry()  # its figures are to be kept, whatever happens to the kernel next
 
     def forget_run(self, result: Any) -> None:
         """Have a run that ended taken off its thread, where an interrupt may have kept that from being done."""
@@ -275,7 +278,9 @@ class Session:
         if self._meter.sampler is not None:
             return self._meter.sampler
         pace = Pace(self.config.interval_s, self.config.rest_interval_s)
-        return self._meter.start(pace, self._ticked, self._is_busy, self._accounts.begin)
+        sampler = self._meter.start(pace, self._ticked, self._is_busy, self._accounts.begin)
+        sampler.call_soon(self._keeper.prepare)
+        return sampler
 
     def _rest(self) -> None:
         """With tracking off, let the sampler go as soon as nothing is measured any more."""

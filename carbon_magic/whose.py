@@ -39,6 +39,9 @@ def books() -> Books:
         if _own is None:
             _own = OwnBooks()
             _at_exit(_end)
+        elif _own.closed and not sys.is_finalizing():
+            # Something that was to be called at the exit before the first measurement: it comes after the books' end.
+            _own = OwnBooks(late=True)
         return _own
 
 

@@ -49,6 +49,8 @@ class Window:
     """Of its record, running or final."""
     source: str | None = None
     """The cell's text as it was run: its hash is kept with the record."""
+    slot: int | None = None
+    """Where its beginning is noted in the process's slip."""
 
 
 @dataclass(slots=True)

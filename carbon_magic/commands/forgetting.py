@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from carbon_magic.ledger.alive import is_alive
 from carbon_magic.ledger.home import files, home, is_network
 from carbon_magic.ledger.read import Reader
 from carbon_magic.ledger.row import SessionRow
@@ -133,7 +134,8 @@ def _listed(names: list[str]) -> str:
 
 
 def _refuse_live(sessions: list[SessionRow]) -> None:
-    live = [row for row in sessions if row.ending == "running"]
+    # A script that measures nothing at present has said that it may be over.
+    live = [row for row in sessions if row.ending == "running" or is_alive(row)]
     if not live:
         return
     row = live[0]

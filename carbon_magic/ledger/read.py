@@ -55,6 +55,7 @@ class Reader:
         self._excluded: dict[Path, frozenset[str]] = {}
         if paths is None:
             self.home = home or usual_home()
+            self._recover(self.home)
             try:
                 self._paths = files(self.home)
             except OSError as error:
@@ -63,6 +64,18 @@ class Reader:
         else:
             self._paths = list(paths)
         self._exclude_copies()
+
+    def _recover(self, home: Path) -> None:
+        """Take in what killed processes had no time to write."""
+        from carbon_magic.ledger.slip import abandoned
+
+        slips = abandoned()
+        if slips:
+            from carbon_magic.ledger.recover import recover
+
+            problems = recover(home, slips)
+            if problems:
+                self._problems[home] = problems[0]
 
     def __enter__(self) -> Reader:
         return self

@@ -112,6 +112,8 @@ class Sampler:
         self._stopping = False
         self._last_tick_s: float | None = None
         self._thread: threading.Thread | None = None
+        self._alone: threading.Lock | None = None
+        """Held for a reading where there is no thread."""
         self._pid = os.getpid()
         for candidate in candidates:
             self._add(candidate)
@@ -136,7 +138,13 @@ class Sampler:
 
     def poke(self, wait_s: float) -> bool:
         """Ask for a tick now and wait for it, at most `wait_s`. False where it did not come in time."""
-        if self._thread is None or os.getpid() != self._pid:
+        if os.getpid() != self._pid:
+            return False
+        if self._alone is not None:
+            with self._alone:
+                self.tick(extra=True)
+            return True
+        if self._thread is None:
             return False
         done = threading.Event()
         self._requests.append(done)
@@ -154,9 +162,13 @@ class Sampler:
         self._calls.append(call)
         self._wake.set()
 
-    def start(self) -> None:
-        """Take the first reading and start the thread."""
+    def start(self, *, threaded: bool = True) -> None:
+        """Take the first reading and start the thread. Without one, whoever asks for a reading takes it."""
         self.tick()
+        if not threaded:
+            self.open_gpus()
+            self._alone = threading.Lock()
+            return
         # ipykernel 7.0 looks up a context variable when a thread sends; a copied context has it.
         context = contextvars.copy_context()
         thread = threading.Thread(target=context.run, args=(self._run,), name="carbon-magic sampler", daemon=True)
@@ -176,6 +188,8 @@ class Sampler:
         if thread is not None:
             thread.join(wait_s)
         else:
+            if self._alone is not None:
+                self.poke(0.0)
             self._close()
 
     def working(self) -> list[Channel]:
