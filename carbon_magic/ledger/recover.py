@@ -183,12 +183,13 @@ def _cell(slot: bytes, row: SessionRow, ticked_s: float) -> CellRecord | None:
     said = slot[:END_AT].split(b"\n")[0].decode("utf-8", "replace").split("\t")
     if len(said) != 10:
         return None
-    record_id, session_id, numbered, cell_id, started_at, opened, region, source, pue, label = said
+    record_id, session_id, numbered, cell_id, begun, opened, region, source, pue, label = said
     try:
         status, until_s, count = _end(slot[END_AT:]) or ("running", ticked_s, _count(numbered))
         grid = place(None if source == "unknown" else region, source, float(pue))
         duration_s = max(0.0, until_s - float(opened))
         named = CellOptions(json.loads(label))
+        begun_at_s = float(begun)
     except (UnknownRegion, ValueError):
         return None
     facts = Facts(session_id, row.started_at, row.project, row.notebook, row.version, "unknown", "shared", "", None)
@@ -196,11 +197,14 @@ def _cell(slot: bytes, row: SessionRow, ticked_s: float) -> CellRecord | None:
         count,
         None if cell_id == "None" else cell_id,
         named,
-        started_at=started_at,
+        begun_at_s=begun_at_s,
         status=status,
         record_id=record_id,
     )
-    record = record_of(window, unknown(duration_s), grid, facts, final=False)
+    try:
+        record = record_of(window, unknown(duration_s), grid, facts, final=False)
+    except (ValueError, OverflowError, OSError):
+        return None  # a time that no calendar has
     return checked_record({**record.as_dict(), "scope": row.scope})
 
 

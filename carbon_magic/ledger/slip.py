@@ -83,7 +83,7 @@ class Slip:
         """A cell begins."""
         label = window.options.label if window.options else None
         said = (
-            f"{window.record_id}\t{session_id}\t{window.execution_count}\t{window.cell_id}\t{window.started_at}"
+            f"{window.record_id}\t{session_id}\t{window.execution_count}\t{window.cell_id}\t{window.begun_at_s!r}"
             f"\t{window.opened_s!r}\t{place.region}\t{place.source}\t{place.pue!r}\t"
         ).encode()
         line = said + (b"null\n" if label is None else _line(label))

@@ -28,7 +28,8 @@ LATE_TICKS = 3
 REPLACE_AFTER = 2
 """After so many failures in a row a CPU counter is replaced by the model."""
 HURRY_S = 0.25
-"""A tick that is wanted soon comes this long after the last one: a cell that has ended is to be kept."""
+"""A tick that is wanted soon comes this long after it was wanted last: what settles a cell would hold up the next one,
+and cells that follow each other at once are settled together."""
 SHAPE_S = 0.25
 """A GPU's power is sampled this often while a cell runs."""
 HAND_BACK_S = 0.01
@@ -103,7 +104,8 @@ class Sampler:
         self._late_s = 0.0
         self._late_borders: list[Border] = []
         self._resting = False
-        self._hurried = False
+        self._hurried_s: float | None = None
+        """When a tick was wanted soon, the last time since the last tick."""
         self._cheap: tuple[Sensor, ...] = ()
         self._borders: deque[Border] = deque()
         self._requests: deque[threading.Event] = deque()
@@ -152,9 +154,9 @@ class Sampler:
         return done.wait(wait_s)
 
     def hurry(self) -> None:
-        """Have the next tick soon, without waiting for it. Asked for often, it comes no oftener."""
-        if not self._hurried:
-            self._hurried = True
+        """Have the next tick soon, without waiting for it, but not as long as this is asked for again and again."""
+        hurried, self._hurried_s = self._hurried_s is not None, self._clock()
+        if not hurried:
             self._wake.set()
 
     def call_soon(self, call: Callable[[], None]) -> None:
@@ -208,8 +210,9 @@ class Sampler:
         while True:
             busy = self._is_busy()
             interval_s = self._interval_s(busy)
-            if self._hurried and self._last_tick_s is not None:
-                interval_s = min(interval_s, max(0.0, HURRY_S - (self._clock() - self._last_tick_s)))
+            hurried_s = self._hurried_s
+            if hurried_s is not None:
+                interval_s = min(interval_s, max(0.0, hurried_s + HURRY_S - self._clock()))
             self._resting = not busy
             asked_s = self._clock()
             if not (self._stopping or self._requests or self._calls):
@@ -240,9 +243,10 @@ class Sampler:
 
     def _due(self) -> bool:
         pace_s = self.pace.busy_s if self._is_busy() else self.pace.rest_s
-        if self._hurried:
-            pace_s = min(pace_s, HURRY_S)
-        return self._last_tick_s is None or self._clock() - self._last_tick_s >= 0.95 * pace_s
+        now_s, hurried_s = self._clock(), self._hurried_s
+        if hurried_s is not None and now_s - hurried_s >= 0.95 * HURRY_S:
+            return True
+        return self._last_tick_s is None or now_s - self._last_tick_s >= 0.95 * pace_s
 
     def open_gpus(self) -> None:
         """Look for the sensors that are slow to find. Called once, in the thread."""
@@ -279,7 +283,7 @@ class Sampler:
             self.problem = f"{type(error).__name__}: {error}"
 
     def _tick(self, extra: bool) -> None:
-        self._hurried = False
+        self._hurried_s = None
         asleep_s, now_s = self._suspend_clock(), self._clock()
         due = [channel for channel in self.channels if channel.due(now_s, extra=extra)]
         # The counters first: their time is the tick's, and finding the process tree takes a while.
