@@ -316,7 +316,8 @@ application.SYSTEM_CONFIG_DIRS[:] = []
 from IPython.terminal.ipapp import TerminalIPythonApp
 app = TerminalIPythonApp.instance()
 app.initialize([])
-print(sorted({{"autoreload", "carbon_magic"}} & set(app.shell.extension_manager.loaded)))
+names = {{name.rpartition(".")[2] for name in app.shell.extension_manager.loaded}}
+print(sorted({{"autoreload", "carbon_magic"}} & names))
 """
     environ = {**os.environ, "IPYTHONDIR": str(tmp_path / "own")}
     done = subprocess.run(
