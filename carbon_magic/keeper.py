@@ -57,6 +57,8 @@ class Keeper:
         keep_source: Callable[[], bool] = lambda: False,
     ) -> None:
         self.writer = Writer(accounts.facts.session_id, environ)
+        self._leaving: Writer | None = None
+        """One that is being closed, with another in its place."""
         self._accounts = accounts
         self._kind: Kind = kind
         self._environ = environ
@@ -143,20 +145,34 @@ class Keeper:
             self.writer.send()
         self._cells, self._fresh, self._written = 0, False, False
 
-    def rest(self) -> None:
-        """Nothing is measured: the session may be over, and goes on with the next record if it is not."""
-        if self._written:
-            self._put_row("ended")
-
     def close(self, timeout_s: float = EXIT_S) -> None:
         """End the writer's thread, once everything is written or the time is over; what is not waits in the slip."""
-        written = self.writer.close(timeout_s)
-        if self._slip is not None:
-            if written:
-                self._slip.remove()
-                self._slip, self._slip_of = None, None
-            else:
-                self._slip.leave(*self.writer.unwritten())
+        leaving = self._leaving
+        self.writer.close(timeout_s)
+        slip = self._slip
+        if slip is None:
+            return
+        left = [writer.unwritten() for writer in (leaving, self.writer) if writer is not None]
+        if any(map(any, left)):
+            slip.leave([row for rows, _ in left for row in rows], [record for _, records in left for record in records])
+        else:
+            slip.remove()
+            self._slip, self._slip_of = None, None
+
+    def rest(self) -> Writer:
+        """Nothing is measured: the session may be over, and goes on with the next record if it is not. Gives the writer
+        to close, in whose place there is another one."""
+        if self._written:
+            self._put_row("ended")
+        leaving = self._leaving = self.writer
+        self.writer = Writer(self._accounts.facts.session_id, self._environ)
+        return leaving
+
+    def rested(self, leaving: Writer, *, written: bool) -> None:
+        """That writer is closed; what it could not write is tried again with what comes next."""
+        if not written:
+            self.writer.backlog.give_back(leaving.left_over())
+        self._leaving = None
 
     def where(self) -> str:
         """Where the records are, in words."""

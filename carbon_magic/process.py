@@ -24,7 +24,6 @@ from carbon_magic.grid.intensity import place
 from carbon_magic.keeper import Keeper
 from carbon_magic.ledger.record import CellRecord, Status
 from carbon_magic.ledger.row import Kind
-from carbon_magic.ledger.writer import Writer
 from carbon_magic.meter import Meter
 from carbon_magic.power.sampler import Pace, Sampler
 from carbon_magic.power.usage import Usage
@@ -32,7 +31,9 @@ from carbon_magic.snapshot import Place
 from carbon_magic.windows import Window
 
 EXIT_S = 0.5
-"""At the end of the process figures that are not final yet are waited for at most this long, and so is the disk."""
+"""At the end of the process figures that are not final yet and the disk are waited for at most this long together;"""
+DISK_S = 0.15
+"""as long as this is left for the disk."""
 LINGER_S = 1.0
 """Where a measurement follows the last one this soon, the sampler outlives the next one by as much: a function that is
 measured in a loop does not open the sensors each time."""
@@ -211,15 +212,15 @@ class OwnBooks(Books):
         if self.pid != os.getpid() or (self._late and self._closing):
             return
         self._closing = True
+        deadline_s = time.monotonic() + EXIT_S
         for window in list(self._open):
             self.end(window, "interrupted")
-        self._settle(EXIT_S)
+        self._settle(EXIT_S - DISK_S)
         with self._lock:
             self._stop()
-        deadline_s = time.monotonic() + EXIT_S
         self._hurry.set()
         if self._closer is not None:
-            self._closer.join(EXIT_S)
+            self._closer.join(max(0.0, deadline_s - time.monotonic()))
         self._keeper.finish()
         self._keeper.close(max(0.0, deadline_s - time.monotonic()))
 
@@ -300,12 +301,10 @@ class OwnBooks(Books):
                 if self._closing or not self._unwritten:
                     self._closer = None
                     return
-                self._keeper.rest()
-                writer, self._unwritten = self._keeper.writer, False
-                self._keeper.writer = Writer(self._accounts.facts.session_id, self._environ)
-            if not writer.close(EXIT_S):
-                # Tried again with what comes next; until then the slip has it.
-                self._keeper.writer.backlog.give_back(writer.backlog.take())
+                writer, self._unwritten = self._keeper.rest(), False
+            written = writer.close(EXIT_S)
+            self._keeper.rested(writer, written=written)
+            if not written:
                 break
         self._closer = None
 

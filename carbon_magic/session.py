@@ -23,6 +23,7 @@ from carbon_magic.describe import Facts, estimate_of, project_here
 from carbon_magic.grid.intensity import place
 from carbon_magic.keeper import Keeper
 from carbon_magic.ledger.record import CellRecord, safe_cell_id
+from carbon_magic.ledger.writer import EXIT_S
 from carbon_magic.meter import Meter
 from carbon_magic.options import CellOptions, options_of
 from carbon_magic.power.allotment import ScopeOption
@@ -95,10 +96,11 @@ class Session:
         self.config.unobserve_all()
         if os.getpid() != self._pid:
             return
+        deadline_s = time.monotonic() + EXIT_S
         self.settle(LAST_S)
         self._stop_sampler()
         self._keeper.finish()
-        self._keeper.close()
+        self._keeper.close(max(0.0, deadline_s - time.monotonic()))
         if self._feed is not None:
             self._feed.close()
 

@@ -9,8 +9,10 @@ what makes no sense is left out.
 from __future__ import annotations
 
 import json
+import math
 import os
 import sqlite3
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
@@ -34,6 +36,9 @@ from carbon_magic.windows import Window
 SETTLED_S = 10.0
 """A session's row that was written so long after a cell's end was written with its record; if that is not there, it was
 forgotten since."""
+
+UNREADABLE_S = 60.0
+"""A slip that says nothing after so long will not say it later: its process was killed while it made it."""
 
 _CARRIED = [
     field.name
@@ -61,6 +66,8 @@ def recover(home: Path, slips: Sequence[Path], environ: Mapping[str, str] = os.e
     for path in slips:
         try:
             slip = _read(path)
+            if slip is None and time.time() - path.stat().st_mtime > UNREADABLE_S:
+                path.unlink(missing_ok=True)
             if slip is None or os.path.realpath(slip.home) != os.path.realpath(home) or _lives(slip.row):
                 continue
             _take(slip, home, is_network(home, environ=environ))
@@ -89,16 +96,18 @@ def _take(slip: _Slip, home: Path, network: bool) -> None:
     store = Store.open(_file(slip.row.session_id, home, network), network)
     try:
         store.begin()
-        if not slip.cells and store.session(slip.row.session_id) is None:
+        new = _heard(store, slip.row.session_id) is None
+        if new and not slip.cells:
             return  # nothing ran
-        for row in [slip.row, *slip.sessions]:
+        for row in [slip.row] * new + slip.sessions:
             store.put_session(row)
         for record in slip.records:
             store.put_record(record)
         running = False
+        heard = {cell.session_id: _heard(store, cell.session_id) for cell in slip.cells}
         for cell in slip.cells:
             running |= cell.status == "running"
-            _put(store, cell)
+            _put(store, cell, heard[cell.session_id])
         # A worker that was ended while it measured nothing has lost nothing.
         ending: Ending = "ended" if slip.row.kind == "script" and not running else "killed"
         store.put_gone([slip.row.session_id], ending)
@@ -113,12 +122,17 @@ def _file(session_id: str, home: Path, network: bool) -> Path:
     return own if own.exists() else own_file(home, session_id, network)
 
 
-def _put(store: Store, cell: CellRecord) -> None:
+def _heard(store: Store, session_id: str) -> datetime | None:
+    """When a session was last heard of; None where the ledger does not know it."""
+    row = store.session(session_id)
+    return None if row is None else datetime.fromisoformat(str(row["heartbeat_at"]))
+
+
+def _put(store: Store, cell: CellRecord, heard: datetime | None) -> None:
     ended = datetime.fromisoformat(cell.started_at) + timedelta(seconds=cell.duration_s)
-    before, row = store.record(cell.record_id), store.session(cell.session_id)
-    if row is None or (before is not None and before["final"]):
+    before = store.record(cell.record_id)
+    if heard is None or (before is not None and before["final"]):
         return
-    heard = datetime.fromisoformat(row["heartbeat_at"])
     if before is None and heard - ended > timedelta(seconds=SETTLED_S):
         return
     finished = cell.status != "running"
@@ -187,10 +201,12 @@ def _cell(slot: bytes, row: SessionRow, ticked_s: float) -> CellRecord | None:
     try:
         status, until_s, count = _end(slot[END_AT:]) or ("running", ticked_s, _count(numbered))
         grid = place(None if source == "unknown" else region, source, float(pue))
-        duration_s = max(0.0, until_s - float(opened))
+        duration_s = until_s - float(opened)
         named = CellOptions(json.loads(label))
         begun_at_s = float(begun)
     except (UnknownRegion, ValueError):
+        return None
+    if not math.isfinite(duration_s):
         return None
     facts = Facts(session_id, row.started_at, row.project, row.notebook, row.version, "unknown", "shared", "", None)
     window = Window(
@@ -202,7 +218,7 @@ def _cell(slot: bytes, row: SessionRow, ticked_s: float) -> CellRecord | None:
         record_id=record_id,
     )
     try:
-        record = record_of(window, unknown(duration_s), grid, facts, final=False)
+        record = record_of(window, unknown(max(0.0, duration_s)), grid, facts, final=False)
     except (ValueError, OverflowError, OSError):
         return None  # a time that no calendar has
     return checked_record({**record.as_dict(), "scope": row.scope})

@@ -125,12 +125,17 @@ class Writer:
 
     def unwritten(self) -> tuple[list[SessionRow], list[CellRecord]]:
         """The sessions and finished records that wait, or are being written."""
-        waiting = self.backlog.take()
-        self.backlog.give_back(waiting)
-        batches = [batch for batch in (self._writing, waiting) if batch is not None]
-        sessions = [row for batch in batches for row in batch.sessions.values()]
-        records = [item.record for batch in batches for item in batch.items.values() if item.record.final]
-        return sessions, records
+        batch = self.left_over(keep=True)
+        return list(batch.sessions.values()), [item.record for item in batch.items.values() if item.record.final]
+
+    def left_over(self, *, keep: bool = False) -> Batch:
+        """All that waits or is being written; taken away from here, unless it is kept."""
+        writing, waiting = self._writing, self.backlog.take()
+        if keep:
+            self.backlog.give_back(waiting)
+        if writing is None:
+            return waiting
+        return Batch({**writing.sessions, **waiting.sessions}, {**writing.items, **waiting.items})
 
     @property
     def path(self) -> Path | None:
