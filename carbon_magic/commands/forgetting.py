@@ -16,6 +16,7 @@ from carbon_magic.ledger.read import Reader
 from carbon_magic.ledger.row import SessionRow
 from carbon_magic.ledger.store import BUSY_S, LedgerError, Store
 from carbon_magic.run import UsageError
+from carbon_magic.troubles import in_words
 from carbon_magic.views.plain import clean
 
 _SHORTEST_ID = 4
@@ -178,5 +179,5 @@ def _forget(path: Path, choice: Choice, network: bool) -> list[str]:
             connection.execute("VACUUM")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     except (LedgerError, sqlite3.Error, OSError) as error:
-        return [f"{path.name}: {clean(str(error), 200)}"]
+        return [f"{path.name}: {clean(in_words(error), 200)}"]
     return []

@@ -25,6 +25,7 @@ from carbon_magic.ledger.row import SessionRow
 from carbon_magic.ledger.store import LedgerError, is_corrupt
 from carbon_magic.ledger.sums import Group, Sum
 from carbon_magic.ledger.tally import BYS, KEYS, By, add_cells, add_sessions
+from carbon_magic.troubles import in_words
 
 __all__ = ["BYS", "By", "Group", "Kept", "Reader"]
 
@@ -60,7 +61,7 @@ class Reader:
                 self._paths = files(self.home)
             except OSError as error:
                 self._paths = []
-                self._problems[self.home] = f"{self.home} cannot be read: {error.strerror or error}"
+                self._problems[self.home] = f"{self.home} cannot be read: {in_words(error)}"
         else:
             self._paths = list(paths)
         self._exclude_copies()
@@ -221,8 +222,10 @@ class Reader:
         except (OSError, sqlite3.Error, LedgerError) as error:
             if isinstance(error, FileNotFoundError):
                 return None  # it was set aside, or forgotten, since the folder was looked at
+            if _is_empty(path):
+                return None  # begun, and not written to: by a process that is about to, or that found the disk full
             broken = "is broken: " if is_corrupt(error) else "cannot be read: "
-            self._problems[path] = f"{path.name} {broken}{error}"
+            self._problems[path] = f"{path.name} {broken}{in_words(error)}"
             forgotten = self._open.pop(path, None)
             if forgotten is not None:
                 forgotten.close()
@@ -262,6 +265,13 @@ class Reader:
         self._excluded = {path: frozenset(found) for path, found in copies.items() if found}
         for path, opened in self._open.items():
             opened.excluded = self._excluded.get(path, frozenset())
+
+
+def _is_empty(path: Path) -> bool:
+    try:
+        return path.stat().st_size == 0
+    except OSError:  # gone
+        return True
 
 
 def _in_time(kept: Kept) -> tuple[str, str]:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from carbon_magic.ledger.check import utc_text
-from carbon_magic.ledger.home import make_home
+from carbon_magic.ledger.home import make_home, make_private
 from carbon_magic.ledger.record import CellRecord
 from carbon_magic.ledger.row import Ending, SessionRow
 from carbon_magic.ledger.schema import MAJOR, MINOR, migrate, version_of
@@ -83,6 +83,8 @@ class Store:
         make_home(path.parent)
         # SQLite gives its own files beside this one the same mode.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            make_private(path.with_name(path.name + suffix), 0o600)
         if not _begins_well(path):
             # Known before SQLite sees it, which would clear away the log beside it.
             raise CorruptError(f"{path.name} is broken: it does not begin as a database does")

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from carbon_magic.ledger.backlog import Backlog, Batch, Item
 from carbon_magic.ledger.home import HomelessError, home, is_network, own_file
 from carbon_magic.ledger.record import CellRecord
+from carbon_magic.troubles import in_words
 
 if TYPE_CHECKING:
     from carbon_magic.ledger.row import SessionRow
@@ -201,7 +202,7 @@ class Writer:
             self._pause_s = min(LONGEST_PAUSE_S, max(FIRST_PAUSE_S, 2.0 * self._pause_s))
             self._retry_at_s = time.monotonic() + self._pause_s
             where = f"{self._path}: " if self._path is not None and not isinstance(error, HomelessError) else ""
-            self._failing = f"{where}{getattr(error, 'strerror', None) or error}"
+            self._failing = f"{where}{error if isinstance(error, HomelessError) else in_words(error)}"
         else:
             self._failing, self._pause_s, self._retry_at_s = None, 0.0, float("-inf")
         self._writing = None
