@@ -22,7 +22,7 @@ from carbon_magic.ledger.home import home as usual_home
 from carbon_magic.ledger.opened import Kept, Opened, Place
 from carbon_magic.ledger.record import CellRecord
 from carbon_magic.ledger.row import SessionRow
-from carbon_magic.ledger.store import LedgerError, is_corrupt
+from carbon_magic.ledger.store import EmptyError, LedgerError, is_corrupt
 from carbon_magic.ledger.sums import Group, Sum
 from carbon_magic.ledger.tally import BYS, KEYS, By, add_cells, add_sessions
 from carbon_magic.troubles import in_words
@@ -220,10 +220,8 @@ class Reader:
             opened = self._opened(path)
             answer = ask(opened)
         except (OSError, sqlite3.Error, LedgerError) as error:
-            if isinstance(error, FileNotFoundError):
-                return None  # it was set aside, or forgotten, since the folder was looked at
-            if _is_empty(path):
-                return None  # begun, and not written to: by a process that is about to, or that found the disk full
+            if isinstance(error, FileNotFoundError | EmptyError):
+                return None  # it was set aside, or forgotten, since the folder was looked at; or has only been begun
             broken = "is broken: " if is_corrupt(error) else "cannot be read: "
             self._problems[path] = f"{path.name} {broken}{in_words(error)}"
             forgotten = self._open.pop(path, None)
@@ -265,13 +263,6 @@ class Reader:
         self._excluded = {path: frozenset(found) for path, found in copies.items() if found}
         for path, opened in self._open.items():
             opened.excluded = self._excluded.get(path, frozenset())
-
-
-def _is_empty(path: Path) -> bool:
-    try:
-        return path.stat().st_size == 0
-    except OSError:  # gone
-        return True
 
 
 def _in_time(kept: Kept) -> tuple[str, str]:

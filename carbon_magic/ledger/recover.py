@@ -31,6 +31,7 @@ from carbon_magic.ledger.slip import END_AT, HEADER_BYTES, LEFT_BYTES, SLOT_BYTE
 from carbon_magic.ledger.store import LedgerError, Store
 from carbon_magic.options import CellOptions
 from carbon_magic.power.neighbours import process_started
+from carbon_magic.troubles import in_words
 from carbon_magic.windows import Window
 
 SETTLED_S = 10.0
@@ -75,7 +76,7 @@ def recover(home: Path, slips: Sequence[Path], environ: Mapping[str, str] = os.e
         except FileNotFoundError:
             continue  # another process has just done so
         except (OSError, sqlite3.Error, LedgerError) as error:
-            problems.append(f"cells of a process that was killed are not in the ledger yet: {error}")
+            problems.append(f"what a process noted before its end is not in the ledger yet: {in_words(error)}")
     return problems
 
 

@@ -52,6 +52,10 @@ class NewerError(LedgerError):
     """It was begun by a later version, whose columns may mean something else. It is left alone."""
 
 
+class EmptyError(LedgerError):
+    """It was begun, and nothing was written to it yet: perhaps there was no room."""
+
+
 class CorruptError(LedgerError):
     """It is no database, or a broken one."""
 

@@ -3,6 +3,10 @@
 Each kernel leaves an empty file in a folder of its user's own; its name says which part of the machine it lives in and
 which process it is. Whoever counts looks whether those processes still live, and clears away the files of those that
 do not. Where the folder cannot be used, a kernel counts itself alone.
+
+The ledger cannot tell this: a kernel in which nothing has finished yet does not stand there, kernels of one machine may
+keep different ones, it does not say which quota a session lives under, and it may be on a network's file system, or be
+locked or full, when the count is wanted each second.
 """
 
 from __future__ import annotations
