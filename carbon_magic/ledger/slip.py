@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 KIND = "cells"
 """The file's name begins with this; what follows names the process."""
-MAX_SLIPS = 1000
-"""More files than this are not looked at."""
+MAX_SLIPS = 20
+"""As many files of processes that are gone wait at most, of a megabyte each, where the ledger cannot be written to."""
 HEADER_BYTES = 8128
 """For the header's line; the time of the last tick stands behind it."""
 SLOTS_AT = 8192
@@ -64,6 +64,8 @@ class Slip:
     def __init__(self, home: Path, row: SessionRow, folder: Path | None = None) -> None:
         folder = folder or own_folder()
         make_private(folder)
+        for path in abandoned(folder)[MAX_SLIPS:]:
+            path.unlink(missing_ok=True)
         pid = os.getpid()
         name = f"{KIND}-{pid}-{process_started(pid)}-{uuid.uuid4().hex}"
         self._file = Mapped(folder / name, LEFT_AT + LEFT_BYTES)
@@ -120,7 +122,7 @@ class Slip:
 
 
 def abandoned(folder: Path | None = None) -> list[Path]:
-    """The slips whose processes seem to be gone; none where nobody has noted anything."""
+    """The slips whose processes seem to be gone, the latest first; none where nobody has noted anything."""
     folder = folder or own_folder()
     try:
         names = os.listdir(folder)  # noqa: PTH208 (names are all that is needed)
@@ -132,7 +134,14 @@ def abandoned(folder: Path | None = None) -> list[Path]:
         ours = parts[0] == KIND and len(parts) == 4 and parts[1].isascii() and parts[1].isdigit()
         if ours and process_started(int(parts[1])) != parts[2]:
             found.append(folder / name)
-    return found[:MAX_SLIPS]
+    return sorted(found, key=_changed_s, reverse=True)
+
+
+def _changed_s(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:  # another process has just taken it in
+        return 0.0
 
 
 def _line(value: Any) -> bytes:

@@ -222,7 +222,7 @@ class Sampler:
             self._late_s = self._clock() - asked_s - interval_s
             waiting = [self._requests.popleft() for _ in range(len(self._requests))]
             calls = [self._calls.popleft() for _ in range(len(self._calls))]
-            if waiting or self._stopping or self._due():
+            if waiting or self._stopping or self.due():
                 self.tick(extra=bool(waiting))
             else:
                 self.sample_gpus()
@@ -230,7 +230,10 @@ class Sampler:
                 request.set()
             for call in calls:
                 time.sleep(HAND_BACK_S)
-                call()
+                try:
+                    call()
+                except Exception as error:  # the thread goes on, whatever it was asked for; the doctor shows it
+                    self.problem = f"{type(error).__name__}: {error}"
             if self._stopping:
                 break
         self._close()
@@ -241,7 +244,8 @@ class Sampler:
         has_gpu = any(channel.sensor.domain == "gpu" for channel in self.working())
         return min(SHAPE_S, self.pace.busy_s) if has_gpu else self.pace.busy_s
 
-    def _due(self) -> bool:
+    def due(self) -> bool:
+        """Whether it is time for a tick."""
         pace_s = self.pace.busy_s if self._is_busy() else self.pace.rest_s
         now_s, hurried_s = self._clock(), self._hurried_s
         if hurried_s is not None and now_s - hurried_s >= 0.95 * HURRY_S:

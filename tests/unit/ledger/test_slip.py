@@ -19,7 +19,7 @@ from carbon_magic.ledger.home import host, own_file
 from carbon_magic.ledger.read import Reader
 from carbon_magic.ledger.record import CellRecord, Status
 from carbon_magic.ledger.row import SessionRow
-from carbon_magic.ledger.slip import SLOTS, Slip, abandoned
+from carbon_magic.ledger.slip import MAX_SLIPS, SLOTS, Slip, abandoned
 from carbon_magic.ledger.store import Store
 from carbon_magic.options import CellOptions
 from carbon_magic.power.neighbours import process_started
@@ -203,6 +203,22 @@ def test_the_slip_of_a_live_process_and_of_another_ledger_are_left_alone(
     assert len(read(tmp_path / "other")[1]) == 1
     living.remove()
     assert not list(folder.iterdir())
+
+
+def test_where_they_can_never_be_taken_in_few_are_kept(row: SessionRow, home: Path, folder: Path) -> None:
+    home.write_text("a file in the place of the folder", encoding="ascii")
+    for number in range(MAX_SLIPS + 5):
+        slip = slip_of(row, home, folder)
+        cell(slip, number, 0.5)
+        (path,) = folder.glob(f"cells-{row.pid}-*-{'0' * 32}")
+        path.rename(path.with_name(path.name[:-32] + f"{number:032}"))
+        os.utime(folder / f"cells-{row.pid}-{row.process_started}-{number:032}", (number, number))
+    living = Slip(home, row)
+    assert len(abandoned()) == MAX_SLIPS
+    assert min(path.name[-2:] for path in abandoned()) == "05"
+    living.remove()
+    with Reader(home.with_name("other")) as reader:
+        assert reader.problems == []
 
 
 def test_a_slip_that_makes_no_sense_is_left_out(row: SessionRow, home: Path, folder: Path) -> None:
