@@ -8,6 +8,7 @@ stays mapped until the process ends, because another thread may write to it at a
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import sys
 from pathlib import Path
@@ -30,7 +31,7 @@ class Mapped:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
         try:
             if os.write(fd, bytes(size)) != size:
-                raise OSError(28, "No space left on device", str(path))
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
             self._memory = _map(fd, size)
         except BaseException:
             path.unlink()

@@ -12,10 +12,10 @@ be written before the process ended.
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import json
 import os
-import uuid
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -66,9 +66,7 @@ class Slip:
         make_private(folder)
         for path in abandoned(folder)[MAX_SLIPS:]:
             path.unlink(missing_ok=True)
-        pid = os.getpid()
-        name = f"{KIND}-{pid}-{process_started(pid)}-{uuid.uuid4().hex}"
-        self._file = Mapped(folder / name, LEFT_AT + LEFT_BYTES)
+        self._file = _new_file(folder)
         self._home = home
         self._slots = itertools.count()
         self.session(row)
@@ -119,6 +117,16 @@ class Slip:
         """All of it is in the ledger."""
         with contextlib.suppress(OSError):  # whoever takes it in finds nothing new in it
             self._file.remove()
+
+
+def _new_file(folder: Path) -> Mapped:
+    """A file that names this process; it may have several, of a session that has ended and one that goes on."""
+    pid = os.getpid()
+    named = f"{KIND}-{pid}-{process_started(pid)}"
+    for number in range(MAX_SLIPS):
+        with contextlib.suppress(FileExistsError):
+            return Mapped(folder / f"{named}-{number}", LEFT_AT + LEFT_BYTES)
+    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(folder / named))
 
 
 def abandoned(folder: Path | None = None) -> list[Path]:

@@ -72,7 +72,7 @@ def slip_of(row: SessionRow, home: Path, folder: Path) -> Slip:
     """A slip as the process of `row` would have left it."""
     slip = Slip(home, row)
     (path,) = folder.glob(f"cells-{os.getpid()}-*")
-    path.rename(path.with_name(f"cells-{row.pid}-{row.process_started}-{'0' * 32}"))
+    path.rename(path.with_name(f"cells-{row.pid}-{row.process_started}-x"))
     return slip
 
 
@@ -210,9 +210,9 @@ def test_where_they_can_never_be_taken_in_few_are_kept(row: SessionRow, home: Pa
     for number in range(MAX_SLIPS + 5):
         slip = slip_of(row, home, folder)
         cell(slip, number, 0.5)
-        (path,) = folder.glob(f"cells-{row.pid}-*-{'0' * 32}")
-        path.rename(path.with_name(path.name[:-32] + f"{number:032}"))
-        os.utime(folder / f"cells-{row.pid}-{row.process_started}-{number:032}", (number, number))
+        (path,) = folder.glob(f"cells-{row.pid}-*-x")
+        path = path.rename(path.with_name(f"cells-{row.pid}-{row.process_started}-{number:02}"))
+        os.utime(path, (number, number))
     living = Slip(home, row)
     assert len(abandoned()) == MAX_SLIPS
     assert min(path.name[-2:] for path in abandoned()) == "05"
