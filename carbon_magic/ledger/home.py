@@ -95,7 +95,7 @@ def make_home(home: Path) -> None:
     """
     home.parent.mkdir(parents=True, exist_ok=True)
     home.mkdir(mode=0o700, exist_ok=True)
-    if home == _usual():
+    if not os.environ.get("CARBON_MAGIC_HOME", "").strip() and home == _usual():
         make_private(home, 0o700)
 
 

@@ -16,8 +16,8 @@ import atexit, gc, os, threading
 def _state(shell=get_ipython()):
     return {
         "threads": sorted(t.name for t in threading.enumerate()),
-        "descriptors": sorted(os.readlink(f"/proc/self/fd/{n}") for n in os.listdir("/proc/self/fd")
-                              if os.path.exists(f"/proc/self/fd/{n}")),
+        "descriptors": sorted(link for n in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{n}")
+                              if "history" not in (link := os.readlink(f"/proc/self/fd/{n}"))),
         "callbacks": {name: len(found) for name, found in shell.events.callbacks.items()},
         "transformers": len(shell.input_transformers_cleanup),
         "configurables": sorted(type(c).__name__ for c in shell.configurables if type(c).__name__ != "ExtensionMagics"),
