@@ -81,8 +81,11 @@ class Meter:
         on_tick: Callable[[float], None],
         is_busy: Callable[[], bool],
         ready: Callable[[Sampler], None],
+        *,
+        threaded: bool = True,
     ) -> Sampler:
-        """Open the sensors and begin to read them; `ready` gets the sampler before its first reading."""
+        """Open the sensors and begin to read them; `ready` gets the sampler before its first reading. Without a thread
+        they are read when somebody asks."""
         self.neighbours = Neighbours(self._group())
         self._counted = (float("-inf"), 1)
         usage = self._find_usage(self._root)
@@ -100,7 +103,7 @@ class Meter:
         )
         self.sampler = sampler
         ready(sampler)
-        sampler.start()
+        sampler.start(threaded=threaded)
         return sampler
 
     def stop(self) -> None:

@@ -25,6 +25,7 @@ from carbon_magic.grid.choose import Whereabouts, choose, said_by
 from carbon_magic.grid.own import Said
 from carbon_magic.keeper import Keeper
 from carbon_magic.ledger.record import CellRecord, safe_cell_id
+from carbon_magic.ledger.writer import EXIT_S
 from carbon_magic.live import LiveSwitch
 from carbon_magic.meter import Meter
 from carbon_magic.options import CellOptions, options_of
@@ -115,11 +116,12 @@ class Session:
         self.config.unobserve_all()
         if os.getpid() != self._pid:
             return
+        deadline_s = time.monotonic() + EXIT_S
         self.settle(LAST_S)
         self._stop_sampler()
         self.live.close()
         self._keeper.finish()
-        self._keeper.close()
+        self._keeper.close(max(0.0, deadline_s - time.monotonic()))
         if self._feed is not None:
             self._feed.close()
 
@@ -179,6 +181,8 @@ class Session:
         )
         window.opened_s = self._ensure_sampler().border()
         self._accounts.opened(window)
+        if not inner:
+            self._keeper.began(window)
         return window
 
     def _close(self, window: Window, result: Any) -> None:
@@ -194,8 +198,9 @@ class Session:
                 window.closed_s = time.monotonic()
             self._last_close_s = window.closed_s
             self._accounts.closed(window, window.closed_s)
+            self._keeper.ended(window)
         if sampler is not None:
-            sampler.hurry()  # what has ended is to be kept, whatever happens to the kernel next
+            sampler.hurry()  # its figures are to be kept, whatever happens to the kernel next
 
     def forget_run(self, result: Any) -> None:
         """Have a run that ended taken off its thread, where an interrupt may have kept that from being done."""
@@ -321,7 +326,9 @@ class Session:
         if self._meter.sampler is not None:
             return self._meter.sampler
         pace = Pace(self.config.interval_s, self.config.rest_interval_s)
-        return self._meter.start(pace, self._ticked, self._is_busy, self._accounts.begin)
+        sampler = self._meter.start(pace, self._ticked, self._is_busy, self._accounts.begin)
+        sampler.call_soon(self._keeper.prepare)
+        return sampler
 
     def _rest(self) -> None:
         """With tracking off, let the sampler go as soon as nothing is measured any more."""

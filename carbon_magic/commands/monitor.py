@@ -26,6 +26,7 @@ from carbon_magic.monitor import Monitor, Now
 from carbon_magic.run import UsageError
 from carbon_magic.run.output import check_writable, records_json, write_atomically
 from carbon_magic.snapshot import Place
+from carbon_magic.troubles import in_words
 from carbon_magic.views.parts import NAMES, Words
 from carbon_magic.views.plain import clean
 
@@ -223,7 +224,7 @@ def _deliver(record: CellRecord, code: int, json_file: str | None, *, of_command
         try:
             write_atomically(Path(json_file), records_json([record]))
         except OSError as error:
-            sys.stderr.write(f"carbon-magic monitor: --json {clean(json_file, 300)}: {error.strerror or error}\n")
+            sys.stderr.write(f"carbon-magic monitor: --json {clean(json_file, 300)}: {in_words(error)}\n")
             return code or 2
     return code
 

@@ -32,7 +32,8 @@ LATE_TICKS = 3
 REPLACE_AFTER = 2
 """After so many failures in a row a CPU counter is replaced by the model."""
 HURRY_S = 0.25
-"""A tick that is wanted soon comes this long after the last one: a cell that has ended is to be kept."""
+"""A tick that is wanted soon comes this long after it was wanted last: what settles a cell would hold up the next one,
+and cells that follow each other at once are settled together."""
 SHAPE_S = 0.25
 """A GPU's power is sampled this often while a cell runs."""
 HAND_BACK_S = 0.01
@@ -109,7 +110,8 @@ class Sampler:
         self._late_s = 0.0
         self._late_borders: list[Border] = []
         self._resting = False
-        self._hurried = False
+        self._hurried_s: float | None = None
+        """When a tick was wanted soon, the last time since the last tick."""
         self._cheap: tuple[Sensor, ...] = ()
         self._borders: deque[Border] = deque()
         self._requests: deque[threading.Event] = deque()
@@ -118,6 +120,8 @@ class Sampler:
         self._stopping = False
         self._last_tick_s: float | None = None
         self._thread: threading.Thread | None = None
+        self._alone: threading.Lock | None = None
+        """Held for a reading where there is no thread."""
         self._pid = os.getpid()
         for candidate in candidates:
             self._add(candidate)
@@ -142,7 +146,13 @@ class Sampler:
 
     def poke(self, wait_s: float) -> bool:
         """Ask for a tick now and wait for it, at most `wait_s`. False where it did not come in time."""
-        if self._thread is None or os.getpid() != self._pid:
+        if os.getpid() != self._pid:
+            return False
+        if self._alone is not None:
+            with self._alone:
+                self.tick(extra=True)
+            return True
+        if self._thread is None:
             return False
         done = threading.Event()
         self._requests.append(done)
@@ -150,9 +160,9 @@ class Sampler:
         return done.wait(wait_s)
 
     def hurry(self) -> None:
-        """Have the next tick soon, without waiting for it. Asked for often, it comes no oftener."""
-        if not self._hurried:
-            self._hurried = True
+        """Have the next tick soon, without waiting for it, but not as long as this is asked for again and again."""
+        hurried, self._hurried_s = self._hurried_s is not None, self._clock()
+        if not hurried:
             self._wake.set()
 
     def call_soon(self, call: Callable[[], None]) -> None:
@@ -160,9 +170,13 @@ class Sampler:
         self._calls.append(call)
         self._wake.set()
 
-    def start(self) -> None:
-        """Take the first reading and start the thread."""
+    def start(self, *, threaded: bool = True) -> None:
+        """Take the first reading and start the thread. Without one, whoever asks for a reading takes it."""
         self.tick()
+        if not threaded:
+            self.open_gpus()
+            self._alone = threading.Lock()
+            return
         # ipykernel 7.0 looks up a context variable when a thread sends; a copied context has it.
         context = contextvars.copy_context()
         thread = threading.Thread(target=context.run, args=(self._run,), name="carbon-magic sampler", daemon=True)
@@ -182,6 +196,8 @@ class Sampler:
         if thread is not None:
             thread.join(wait_s)
         else:
+            if self._alone is not None:
+                self.poke(0.0)
             self._close()
 
     def working(self) -> list[Channel]:
@@ -217,8 +233,9 @@ class Sampler:
         while True:
             busy = self._is_busy()
             interval_s = self._interval_s(busy)
-            if self._hurried and self._last_tick_s is not None:
-                interval_s = min(interval_s, max(0.0, HURRY_S - (self._clock() - self._last_tick_s)))
+            hurried_s = self._hurried_s
+            if hurried_s is not None:
+                interval_s = min(interval_s, max(0.0, hurried_s + HURRY_S - self._clock()))
             self._resting = not busy
             asked_s = self._clock()
             if not (self._stopping or self._requests or self._calls):
@@ -228,7 +245,7 @@ class Sampler:
             self._late_s = self._clock() - asked_s - interval_s
             waiting = [self._requests.popleft() for _ in range(len(self._requests))]
             calls = [self._calls.popleft() for _ in range(len(self._calls))]
-            if waiting or self._stopping or self._due():
+            if waiting or self._stopping or self.due():
                 self.tick(extra=bool(waiting))
             else:
                 self.sample_gpus()
@@ -236,7 +253,10 @@ class Sampler:
                 request.set()
             for call in calls:
                 time.sleep(HAND_BACK_S)
-                call()
+                try:
+                    call()
+                except Exception as error:  # the thread goes on, whatever it was asked for; the doctor shows it
+                    self.problem = f"{type(error).__name__}: {error}"
             if self._stopping:
                 break
         self._close()
@@ -250,11 +270,13 @@ class Sampler:
         )
         return min(SHAPE_S, self.pace.busy_s) if shaped else self.pace.busy_s
 
-    def _due(self) -> bool:
+    def due(self) -> bool:
+        """Whether it is time for a tick."""
         pace_s = self.pace.busy_s if self._is_busy() else self.pace.rest_s
-        if self._hurried:
-            pace_s = min(pace_s, HURRY_S)
-        return self._last_tick_s is None or self._clock() - self._last_tick_s >= 0.95 * pace_s
+        now_s, hurried_s = self._clock(), self._hurried_s
+        if hurried_s is not None and now_s - hurried_s >= 0.95 * HURRY_S:
+            return True
+        return self._last_tick_s is None or now_s - self._last_tick_s >= 0.95 * pace_s
 
     def open_gpus(self) -> None:
         """Look for the sensors that are slow to find. Called once, in the thread."""
@@ -291,7 +313,7 @@ class Sampler:
             self.problem = f"{type(error).__name__}: {error}"
 
     def _tick(self, extra: bool) -> None:
-        self._hurried = False
+        self._hurried_s = None
         asleep_s, now_s = self._suspend_clock(), self._clock()
         due = [channel for channel in self.channels if channel.due(now_s, extra=extra)]
         # The counters first: their time is the tick's, and finding the process tree takes a while.
