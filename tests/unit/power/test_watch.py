@@ -179,6 +179,24 @@ def test_powercap_and_performance_events_are_compared(watched: Callable[..., Rig
     assert kernel.opened == {}
 
 
+def test_the_packages_of_two_sockets_are_compared_together(watched: Callable[..., Rig]) -> None:
+    kernel = MadeUpKernel()
+    rig = watched(power_pmu("0,48", memory=False), "two-sockets", kernel)
+    rig.tick()
+    for _ in range(35):
+        for cpu, watts in ((0, 80), (48, 20)):  # the kernel numbers them its own way
+            kernel.counts[2, cpu] = kernel.counts.get((2, cpu), 0) + watts * 2**32
+        rig.run(1, {"intel-rapl:0": 20.0, "intel-rapl:1": 80.0})
+        rig.tick()
+    assert rig.sampler.problems() == []
+    for _ in range(35):
+        kernel.counts[2, 0] += 70 * 2**32
+        rig.run(1, {"intel-rapl:0": 20.0, "intel-rapl:1": 80.0})
+        rig.tick()
+    (told,) = rig.sampler.problems()
+    assert told.startswith("perf:package-0, perf:package-1 tells 85 W and powercap:package-0, powercap:package-1 100 W")
+
+
 def test_a_battery_needs_two_minutes_and_a_plug_begins_them_anew(watched: Callable[..., Rig]) -> None:
     level = {"uwh": 50_000_000.0}
     rig = watched(supply("BAT0", type="Battery", status="Discharging", energy_now=50_000_000))
