@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -403,6 +404,24 @@ def test_a_plug_that_answers_wrongly_or_slowly_is_a_failed_reading(
     with pytest.raises(SensorError, match=words):
         sensor_of(named(plug, "power")).peek()
     plug.delay_s = 0.0
+
+
+def test_an_answer_that_drips_is_given_up_in_time() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, contextlib.ExitStack() as stack:
+        stop = threading.Event()
+
+        def drip() -> None:
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(OSError):
+                while not stop.wait(0.05):
+                    connection.sendall(b"H")
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        stack.callback(thread.join)
+        stack.callback(stop.set)
+        with pytest.raises(SensorError, match="no answer within"):
+            sensor_of(source_of(f"http://127.0.0.1:{server.getsockname()[1]}/#power")).peek()
 
 
 def test_nothing_is_asked_unless_it_was_named(plug: Plug, tmp_path: Path) -> None:
