@@ -138,6 +138,9 @@ class Watch:
 
     def _compare(self, channel: Channel, at_s: float, timeline: Timeline, working: Sequence[Channel]) -> None:
         sensor = channel.sensor
+        group = self._group(channel)
+        if channel is not group[-1]:
+            return  # the packages of one machine are compared together, after the last of them was read
         parts = [other for other in working if sensor.domain in ("other", other.sensor.domain)]
         since_s = getattr(sensor, "since_s", channel.first_s)
         if since_s is None or not parts:
@@ -147,7 +150,13 @@ class Watch:
         names = tuple(part.sensor.name for part in parts)
         parts_j = math.fsum(joules[name].best for name in names if name in joules)
         self._parts[sensor.name] = parts
-        self._beside[sensor.name].add((since_s, names), at_s, channel.last_j, parts_j)
+        self._beside[sensor.name].add((since_s, names), at_s, math.fsum(one.last_j for one in group), parts_j)
+
+    def _group(self, channel: Channel) -> list[Channel]:
+        """The watched sensors that tell one thing together: all packages, but each meter of the whole by itself."""
+        if channel.sensor.domain == "other":
+            return [channel]
+        return [other for other in self.channels if other.sensor.domain == channel.sensor.domain]
 
     def _compare_shape(self, channel: Channel, timeline: Timeline) -> None:
         name = channel.sensor.name
@@ -199,8 +208,9 @@ class Watch:
         if not span.differ:
             return None
         names = ", ".join(part.sensor.name for part in self._parts[channel.sensor.name])
+        watched = ", ".join(one.sensor.name for one in self._group(channel))
         return (
-            f"{channel.sensor.name} tells {span.one_w:.3g} W and {names} {span.other_w:.3g} W, "
+            f"{watched} tells {span.one_w:.3g} W and {names} {span.other_w:.3g} W, "
             f"over {span.over_s:.0f} s. The latter is used: it is "
             "the counter itself, and the other a sum that the kernel keeps of it."
         )

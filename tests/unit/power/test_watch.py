@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -177,6 +178,24 @@ def test_powercap_and_performance_events_are_compared(watched: Callable[..., Rig
         assert "The latter is used" in problems[0]
     rig.sampler.stop()
     assert kernel.opened == {}
+
+
+def test_the_packages_of_two_sockets_are_compared_together(watched: Callable[..., Rig]) -> None:
+    kernel = MadeUpKernel()
+    rig = watched(power_pmu("0,48", memory=False), "two-sockets", kernel)
+    rig.tick()
+    for _ in range(35):
+        for cpu, watts in ((0, 80), (48, 20)):  # the kernel numbers them its own way
+            kernel.counts[2, cpu] = kernel.counts.get((2, cpu), 0) + watts * 2**32
+        rig.run(1, {"intel-rapl:0": 20.0, "intel-rapl:1": 80.0})
+        rig.tick()
+    assert rig.sampler.problems() == []
+    for _ in range(35):
+        kernel.counts[2, 0] += 70 * 2**32
+        rig.run(1, {"intel-rapl:0": 20.0, "intel-rapl:1": 80.0})
+        rig.tick()
+    (told,) = rig.sampler.problems()
+    assert told.startswith("perf:package-0, perf:package-1 tells 85 W and powercap:package-0, powercap:package-1 100 W")
 
 
 def test_a_battery_needs_two_minutes_and_a_plug_begins_them_anew(watched: Callable[..., Rig]) -> None:
@@ -385,6 +404,24 @@ def test_a_plug_that_answers_wrongly_or_slowly_is_a_failed_reading(
     with pytest.raises(SensorError, match=words):
         sensor_of(named(plug, "power")).peek()
     plug.delay_s = 0.0
+
+
+def test_an_answer_that_drips_is_given_up_in_time() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, contextlib.ExitStack() as stack:
+        stop = threading.Event()
+
+        def drip() -> None:
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(OSError):
+                while not stop.wait(0.05):
+                    connection.sendall(b"H")
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        stack.callback(thread.join)
+        stack.callback(stop.set)
+        with pytest.raises(SensorError, match="no answer within"):
+            sensor_of(source_of(f"http://127.0.0.1:{server.getsockname()[1]}/#power")).peek()
 
 
 def test_nothing_is_asked_unless_it_was_named(plug: Plug, tmp_path: Path) -> None:
