@@ -33,11 +33,22 @@ export function sourcesAnswer(host) {
 export function mountSources(root, host) {
   const say = host.say.bind(host);
   const list = el('dl', { class: 'cbm-Known' });
-  const convention = el('p', { class: 'cbm-small' }, say('This kernel’s share of the machine is a convention, not a measurement.'));
+  const convention = el(
+    'p',
+    { class: 'cbm-small' },
+    say('This kernel’s share of the machine is a convention, not a measurement.'),
+  );
   const problems = el('ul', { class: 'cbm-Problems cbm-small' });
   root.append(list, convention, problems);
   const { act } = host;
-  if (act.doctor) root.append(el('p', {}, button(say('What would give better figures'), () => act.doctor?.())));
+  if (act.doctor)
+    root.append(
+      el(
+        'p',
+        {},
+        button(say('What would give better figures'), () => act.doctor?.()),
+      ),
+    );
 
   const draw = () => {
     const state = host.state();
