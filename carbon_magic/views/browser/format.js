@@ -31,6 +31,15 @@ export const NBSP = '\u00a0';
 export const NOT_YET = '–';
 export const CO2E = 'CO₂e';
 
+/**
+ * The text with its ranges kept on one line: a dash between figures is otherwise a place to break at.
+ * @param {string} text
+ * @returns {string}
+ */
+export function unbroken(text) {
+  return text.replace(/(\S)–(?=\S)/g, '$1\u2060–\u2060');
+}
+
 /** @type {Map<string | undefined, Formats>} */
 const MADE = new Map();
 

@@ -55,4 +55,3 @@ export function headNodes(host, after) {
   };
   return { element, draw: drawHeads };
 }
-

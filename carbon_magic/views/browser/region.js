@@ -4,7 +4,7 @@
  * it is unknown the line says so, with the range of the world's grids, and never a likely one.
  */
 import { attr, button, el, icon, setText, show } from './dom.js';
-import { formats, NBSP } from './format.js';
+import { formats, NBSP, unbroken } from './format.js';
 import { mountSearch } from './search.js';
 
 /** @typedef {import('./types.js').Host} Host */
@@ -58,8 +58,7 @@ export function regionNodes(host) {
     attr(name, 'title', assumed ? say('Assumed: from the time zone') : undefined);
     const pue = region.pue === 1 ? '' : `, PUE${NBSP}${format.number(region.pue, 2)}`;
     setText(intensity, known ? format.intensity(region.intensity[1]) + pue : '');
-    // A range is not broken at its dash.
-    const world = format.intensityRange(region.intensity).alone.replace('–', '\u2060–\u2060');
+    const world = unbroken(format.intensityRange(region.intensity).alone);
     setText(
       found,
       known ? region.found : [region.found, say('Grids of the world: %1', world)].filter(Boolean).join('. '),

@@ -6,7 +6,7 @@
  */
 import { attr, el, icon, setStyle, setText, show, watch } from './dom.js';
 import { clock, isMostlyMeasured, prompt } from './faces.js';
-import { CO2E, formats, NBSP, NOT_YET } from './format.js';
+import { CO2E, formats, NBSP, NOT_YET, unbroken } from './format.js';
 import { regionNodes } from './region.js';
 import { spokenDuration, spokenFigure } from './spoken.js';
 
@@ -259,7 +259,7 @@ function drawFigure(nodes, words) {
   attr(nodes.element, 'aria-label', words.label);
   setText(nodes.figure, words.figure);
   setText(nodes.unit, words.unit);
-  setText(nodes.below, words.below);
+  setText(nodes.below, unbroken(words.below));
   attr(nodes.value, 'class', words.kind ? `cbm-Figure-value cbm-mod-${words.kind}` : 'cbm-Figure-value');
   const underlined = words.provenance !== 'measured' && !words.kind;
   attr(nodes.figure, 'class', underlined ? `cbm-${words.provenance}` : '');
