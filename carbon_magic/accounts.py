@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable
 
 from carbon_magic.describe import Facts, Running, record_of, snapshot_of, unknown
+from carbon_magic.held import Change, Held, Priced, priced
 from carbon_magic.ledger.record import CellRecord
 from carbon_magic.power.sampler import Sampler
 from carbon_magic.power.share import Measurement, Part, Witness, measure
@@ -36,6 +37,8 @@ class Accounts:
     def __init__(self, facts: Facts, place: Place, part: Callable[[], Part]) -> None:
         self.facts = facts
         self.place = place
+        """As the tables or the user have it; `held` says what it is converted by at present."""
+        self.held = Held()
         self.tracking = False
         self.on_record: Callable[[CellRecord, Window], None] = lambda record, window: None
         """Called with each final record, in the sampler's thread."""
@@ -60,6 +63,8 @@ class Accounts:
         """The last two ticks."""
         self._marks: dict[float, Mark] = {}
         """The marks that were taken since the last tick: those of ticks are asked for by every cell."""
+        self._worked: set[Place] = set()
+        """Where something was measured since a live intensity was last looked for."""
         self._idle_w: dict[str, Interval] = {}
         self._late = False
         """Tracking stops: what a slow sensor has not seen yet it will not see any more."""
@@ -127,6 +132,7 @@ class Accounts:
         self._ticks = (self._ticks[1] if self._ticks else now, now)
         if self._cut is None:
             self._cut = (now, now)
+        self._follow()
         while self._queue and self._is_read(self._queue[0][0], now_s):
             time_s, settle = self._queue.popleft()
             settle(time_s)
@@ -151,11 +157,13 @@ class Accounts:
         """The record of a cell that runs, up to the last tick; None before the first tick after it began."""
         if self._ticks is None:
             return None
-        measured = self._measured(window.start, window.cover, self._ticks[1].time_s)
-        return None if measured is None else self.record_of(window, measured, final=False)
+        found = self._priced(window, self._ticks[1].time_s)
+        return None if found is None else record_of(window, found, self.facts, final=False)
 
     def record_of(self, window: Window, measured: Measurement, *, final: bool) -> CellRecord:
-        return record_of(window, measured, window.place or self.place, self.facts, final=final)
+        """The record of a window of which no more is known than a measurement: at the present intensity."""
+        place = self.held.place(window.place or self.place)
+        return record_of(window, priced([(measured, place)]), self.facts, final=final)
 
     def _is_read(self, time_s: float, now_s: float) -> bool:
         """Whether every sensor that works has been read at or after a time."""
@@ -170,6 +178,7 @@ class Accounts:
         return min((c.last_s for c in self._sampler.working() if c.last_s is not None), default=math.inf)
 
     def _settle_open(self, window: Window, time_s: float) -> None:
+        self._worked.add(window.place or self.place)
         if window.inner:
             window.start, window.cover = self._beginning(time_s)
             self._inner.append(window)
@@ -188,21 +197,19 @@ class Accounts:
                 self._inner.remove(window)
             if window.start is None or window.start.time_s < self._since_s:
                 return  # it began before tracking was switched off: its mark is of another timeline
-            window.measured = self._measured(window.start, window.cover, time_s)
-            if window.measured is not None:
-                window.record = self.record_of(window, window.measured, final=True)
+            self._price(window, self._priced(window, time_s))
             return
         if window not in self._open:
             return  # it began before tracking was switched off
         begun = self._cut
         segment = self._cut_at(time_s)
-        same = begun is not None and window.start is begun[0] and segment is not None and not segment.below_resolution
-        window.measured = segment if same else self._measured(window.start, window.cover, time_s)
+        found = self._priced(window, time_s, (None if begun is None else begun[0], segment))
         if self._late and self._read_until_s() <= window.opened_s:
-            window.measured = unknown(time_s - window.opened_s)
+            place = self.held.place(window.place or self.place)
+            found = priced([(unknown(time_s - window.opened_s), place)])
         self._open.remove(window)
-        if window.measured is not None:
-            window.record = self.record_of(window, window.measured, final=True)
+        self._price(window, found)
+        if window.record is not None:
             self.records.append(window.record)
             self.on_record(window.record, window)
 
@@ -216,13 +223,43 @@ class Accounts:
         self._totals = Totals()
         self.snapshot = self._look()
 
-    def _cut_at(self, time_s: float) -> Measurement | None:
+    def _price(self, window: Window, found: Priced | None) -> None:
+        """A window has ended."""
+        if found is not None:
+            window.measured = found.measured
+            window.record = record_of(window, found, self.facts, final=True)
+
+    def _priced(
+        self, window: Window, end_s: float, last: tuple[Mark | None, Measurement | None] = (None, None)
+    ) -> Priced | None:
+        """A window up to a time, at the intensities that held in it; None where there is nothing. `last` is the
+        segment that ends then, if one does, and where it began."""
+        if window.start is None or window.cover is None:
+            return None
+        base = window.place or self.place
+        return self.held.priced(base, window.start, window.cover, end_s, last, measured=self._measured)
+
+    def _follow(self) -> None:
+        """Have a live intensity take the place of the one before: the segment is cut where its time began, but not
+        before what is settled already, and only once all sensors were read, so that borders stay in order."""
+        bases = {self.place, *self._worked, *(window.place or self.place for window in self._open)}
+        self._worked.clear()
+        for base, place, since_s in list(self.held.due(bases, wanted=self.busy)):
+            if self._ticks is None or self._cut is None:
+                return
+            last_s, now_s = (tick.time_s for tick in self._ticks)
+            at_s = max(self._cut[0].time_s, last_s if since_s is None else since_s)
+            if at_s <= last_s and self._is_read(at_s, now_s) and not (self._queue and self._queue[0][0] < at_s):
+                begun, segment = self._cut[0], self._cut_at(at_s, past=True)
+                self.held.change(Change(base, place, *self._cut, begun, segment))
+
+    def _cut_at(self, time_s: float, *, past: bool = False) -> Measurement | None:
         """End the present segment, add it to the totals, begin the next one."""
-        if self._sampler is None:
+        if self._sampler is None or (self._cut is not None and time_s < self._cut[0].time_s):
             return None
         segment = None
         if self._cut is not None:
-            segment = self._measured(*self._cut, time_s, exact=True)
+            segment = self._measured(*self._cut, time_s, exact=True, past=past)
             if segment is not None:
                 self._totals = self._totals.plus(segment, self._segment_place(), between=not self._open)
         self._cut = self._beginning(time_s)
@@ -244,16 +281,18 @@ class Accounts:
 
     def _segment_place(self) -> Place:
         """Where the present segment runs: what its one cell says, or the session's place."""
-        return self._open[0].place or self.place if len(self._open) == 1 else self.place
+        base = self._open[0].place or self.place if len(self._open) == 1 else self.place
+        return self.held.place(base)
 
     def _measured(
-        self, start: Mark | None, cover: Mark | None, end_s: float, *, exact: bool = False
+        self, start: Mark | None, cover: Mark | None, end_s: float, *, exact: bool = False, past: bool = False
     ) -> Measurement | None:
-        """From a mark to a time, shared by the ticks around; None where there is nothing between."""
+        """From a mark to a time, shared by the ticks around; None where there is nothing between. `past`: the time
+        is not of the last tick, and nothing after it tells of what was before."""
         if start is None or cover is None or self._sampler is None or end_s <= start.time_s:
             return None
         timeline = self._sampler.timeline
-        last_s = timeline.last_tick_at_or_before(math.inf)
+        last_s = timeline.first_tick_at_or_after(end_s) if past else timeline.last_tick_at_or_before(math.inf)
         if last_s is None:
             return None
         if last_s - cover.time_s < 0.95 * LONG_S:
@@ -290,10 +329,12 @@ class Accounts:
             present = self._measured(before, before, now.time_s)
             running = self.running()
             problems = self._sampler.problems()
+        if self.held.source is not None:
+            problems = [*problems, *self.held.source.problems()]
         return snapshot_of(
             self.facts,
             totals,
-            self.place,
+            self.held.place(self.place),
             tracking=self.tracking,
             present=present,
             records=self.records,

@@ -43,6 +43,13 @@ def _history(before: list[str], event: Any) -> list[str]:
     return ["24h", "7d", "30d"] if before[-1] == "--since" else list(OPTIONS)
 
 
+def _compare(before: list[str], event: Any) -> list[str]:
+    from carbon_magic.commands.elsewhere import OPTIONS
+
+    after = {"--near": ["500km", "1000km"], "--top": ["5", "10"], "--at": ["03:00"], "--cell": [], "--label": []}
+    return after[before[-1]] if before[-1] in after else [*OPTIONS, *_regions(event)]
+
+
 def _region(before: list[str], event: Any) -> list[str]:
     return _regions(event)
 
@@ -57,9 +64,17 @@ def _regions(event: Any) -> list[str]:
     return [name[len(head) :] for name in found if name.lower().startswith(head.lower())] if head else found
 
 
+def _live(before: list[str], event: Any) -> list[str]:
+    from carbon_magic.grid.live.choose import names
+
+    return [*names(), "off"] if len(before) == 1 else []
+
+
 OFFERS: dict[str, Callable[[list[str], Any], list[str]]] = {
     "cells": _cells,
     "history": _history,
+    "compare": _compare,
     "region": _region,
+    "live": _live,
 }
 """By subcommand: what may come after the words before."""

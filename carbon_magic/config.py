@@ -24,6 +24,11 @@ class CarbonMagic(Configurable):
         allow_none=True,
         help="Power usage effectiveness of the building, 1 to 10. Unset, 1, or a cloud region's published one.",
     ).tag(config=True)
+    live = Unicode(
+        None,
+        allow_none=True,
+        help="Ask for the live intensity: electricitymaps, carbonintensity, with :ZONE if need be. Unset, nobody is.",
+    ).tag(config=True)
     scope = Enum(
         ("auto", "dedicated", "shared"),
         "auto",
@@ -48,6 +53,18 @@ class CarbonMagic(Configurable):
             return region(proposal.value).id
         except UnknownRegion as error:
             raise TraitError(str(error)) from error
+
+    @validate("live")
+    def _check_live(self, proposal: Any) -> str | None:
+        if not proposal.value:
+            return None
+        from carbon_magic.grid.live.choose import UnknownProvider, choice
+
+        try:
+            found = choice(proposal.value)
+        except UnknownProvider as error:
+            raise TraitError(str(error)) from error
+        return "off" if found is None else str(found)
 
     @validate("pue")
     def _check_pue(self, proposal: Any) -> float | None:

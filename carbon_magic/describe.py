@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from carbon_magic.grid.intensity import emissions
+from carbon_magic.held import Priced
 from carbon_magic.ledger.record import CellRecord
 from carbon_magic.power.allotment import Scope
 from carbon_magic.power.machine import Form
@@ -50,10 +50,10 @@ def project_here() -> str | None:
     return folder.name or None
 
 
-def record_of(window: Window, measured: Measurement, place: Place, facts: Facts, *, final: bool) -> CellRecord:
+def record_of(window: Window, priced: Priced, facts: Facts, *, final: bool) -> CellRecord:
     """A window's record, with the grams of the place it ran in."""
+    measured, place, grams = priced
     own, machine, domains = measured.own_j, measured.machine_j, measured.domains
-    grams = None if own is None else emissions(own, place)
 
     def best(domain: Domain) -> float | None:
         return domains[domain].own_j.best if domain in domains else None

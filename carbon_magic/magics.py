@@ -29,12 +29,22 @@ HELP = """\
 %carbon history         what was recorded so far, in all notebooks
         [--since WHEN]    since 90m, 36h, 7d, 4w ago or 2026-11-01
         [--by WHAT]       by project (as if not said), notebook, day or label
+%carbon compare         what the session would have emitted elsewhere
+        [REGION...]       in these: FR, US-CA, Quebec, aws:eu-north-1
+        [--same-provider] [--eu] [--near 1000km] [--top N]
+        [--cell N]        not the session's energy, but that of cell [N]
+        [--label LABEL]   or that of all cells of this name
+        [--at 03:00]      what beginning at that time of day would change
 %carbon region          the grid in use, and how it was found
 %carbon region ID       use this grid from now on: FR, US-CA, aws:eu-north-1
+%carbon live            the live intensity: whose it is, its value, the last error
+%carbon live PROVIDER   ask electricitymaps or carbonintensity from now on
+%carbon live off        ask nobody, use annual figures
 %carbon on              track every cell
 %carbon off             track only cells that begin with %%carbon
 %carbon doctor          the sensors found, which are used and why
 %carbon reset           forget this session's figures and begin anew
+%carbon methods         how the figures are made, and what they leave out
 %carbon help            this page
 
 %%carbon                run the cell and show what it cost under it
@@ -45,10 +55,12 @@ HELP = """\
 
 Settings: %config CarbonMagic
 """
-COMMANDS = ("cells", "history", "region", "on", "off", "doctor", "reset", "help")
+COMMANDS = ("cells", "history", "compare", "region", "live", "on", "off", "doctor", "reset", "methods", "help")
 Sort = Literal["energy", "time"]
 SORTS = ("energy", "time")
 MOST_CELLS = 1000
+LIVE_S = 3.0
+"""The live value is waited for at most this long."""
 KEPT_S = 1.0
 """The history waits this long at most until the cells so far are in the ledger."""
 
@@ -78,11 +90,14 @@ class CarbonMagics(Magics):
         actions: dict[str, Callable[[list[str]], None]] = {
             "cells": self._cells,
             "history": self._history,
+            "compare": self._compare,
             "region": self._region,
+            "live": self._live,
             "on": self._on,
             "off": self._off,
             "doctor": self._doctor,
             "reset": self._reset,
+            "methods": self._methods,
             "help": self._help,
             "-h": self._help,
             "--help": self._help,
@@ -121,15 +136,42 @@ class CarbonMagics(Magics):
             raise UsageError(f"%carbon history: {error}") from None
         _display(history(shown))
 
+    def _compare(self, words: list[str]) -> None:
+        from carbon_magic.commands.elsewhere import elsewhere, parse
+        from carbon_magic.views.compare import comparison
+
+        try:
+            asked = parse(words)
+            if asked.asked.at is not None:
+                self.session.live.ask_now(LIVE_S)
+            live = self.session.live.state()
+            shown = elsewhere(asked, self.session.snapshot(), self.session.config.pue, live)
+        except ValueError as error:
+            raise UsageError(f"%carbon compare: {error}") from None
+        _display(comparison(shown))
+
     def _region(self, words: list[str]) -> None:
         if not words:
-            _say(_about(self.session.place))
+            _say(_about(self.session.live.state().place))
             return
         try:
             found = self.session.set_region(" ".join(words))
         except ValueError as error:
             raise UsageError(str(error)) from None
         _say(_about(found))
+
+    def _live(self, words: list[str]) -> None:
+        from carbon_magic.views.live import live_text
+
+        if len(words) > 1:
+            raise UsageError(f"%carbon live takes one provider or off, not {' '.join(words)!r}")
+        try:
+            if words:
+                self.session.live.say(words[0])
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        self.session.live.ask_now(LIVE_S)
+        _say(live_text(self.session.live.state()))
 
     def _on(self, words: list[str]) -> None:
         _no_more("on", words)
@@ -153,6 +195,12 @@ class CarbonMagics(Magics):
         _no_more("reset", words)
         self.session.reset()
         print("Begun anew: this session's figures are at nothing.")
+
+    def _methods(self, words: list[str]) -> None:
+        _no_more("methods", words)
+        from carbon_magic.commands.methods import methods_page
+
+        _display(methods_page())
 
     def _help(self, words: list[str]) -> None:
         _no_more("help", words)

@@ -112,9 +112,9 @@ class _MachineAccounts(Accounts):
     """Books in which all that the sensors saw is one's own."""
 
     def _measured(
-        self, start: Mark | None, cover: Mark | None, end_s: float, *, exact: bool = False
+        self, start: Mark | None, cover: Mark | None, end_s: float, *, exact: bool = False, past: bool = False
     ) -> Measurement | None:
-        measured = super()._measured(start, cover, end_s, exact=exact)
+        measured = super()._measured(start, cover, end_s, exact=exact, past=past)
         return None if measured is None else whole(measured)
 
 

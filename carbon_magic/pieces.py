@@ -172,6 +172,7 @@ def added(parts: Sequence[CellRecord]) -> CellRecord:
     return replace(
         first,
         **sums,  # type: ignore[arg-type]
+        **_intensity(parts),  # type: ignore[arg-type]
         share=mean("share"),
         gpu_utilization=mean("gpu_utilization"),
         cpu_provenance=_weakest(part.cpu_provenance for part in parts),
@@ -182,6 +183,31 @@ def added(parts: Sequence[CellRecord]) -> CellRecord:
         final=all(part.final for part in parts),
         below_resolution=any(part.below_resolution for part in parts),
     )
+
+
+def _intensity(parts: Sequence[CellRecord]) -> dict[str, float | str | int | None]:
+    """The mean intensity of parts by energy, or by time where none is known; a live one changes with the hour."""
+    latest = parts[-1]
+    names = ("intensity_g_per_kwh", "intensity_low", "intensity_high")
+    weights = [part.energy_j or 0.0 for part in parts]
+    if not any(weights):
+        weights = [part.duration_s for part in parts]
+    whole = math.fsum(weights)
+    if whole <= 0.0 or len({(part.intensity_g_per_kwh, part.intensity_source) for part in parts}) == 1:
+        return {name: getattr(latest, name) for name in (*names, "intensity_source", "intensity_year")}
+    best, low, high = (
+        math.fsum(weight * getattr(part, name) for weight, part in zip(weights, parts, strict=True)) / whole
+        for name in names
+    )
+    sources = [source for part in parts for source in part.intensity_source.split("; ")]
+    years = {part.intensity_year for part in parts}
+    return {
+        "intensity_g_per_kwh": best,
+        "intensity_low": min(low, best),
+        "intensity_high": max(best, high),
+        "intensity_source": "; ".join(dict.fromkeys(sources)),
+        "intensity_year": years.pop() if len(years) == 1 else None,
+    }
 
 
 def stretched(record: CellRecord, duration_s: float) -> CellRecord:

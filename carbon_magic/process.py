@@ -25,6 +25,7 @@ from carbon_magic.keeper import Keeper
 from carbon_magic.ledger.record import CellRecord, Status
 from carbon_magic.ledger.row import Kind
 from carbon_magic.ledger.writer import Writer
+from carbon_magic.live import LiveSwitch
 from carbon_magic.meter import Meter
 from carbon_magic.power.sampler import Pace, Sampler
 from carbon_magic.power.usage import Usage
@@ -56,6 +57,7 @@ class OwnBooks(Books):
 
     Raises:
         UnknownRegion: `CARBON_MAGIC_REGION` names no region.
+        UnknownProvider: `CARBON_MAGIC_LIVE` names no provider of live intensities.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class OwnBooks(Books):
         self._hurry = threading.Event()
         self._unwritten = False
         self._accounts = self._new_accounts(self._facts())
+        self._live = LiveSwitch(self._accounts, self._environ)
         self._keeper = Keeper(self._accounts, kind, self._environ)
         self._accounts.on_record = self._recorded
 
@@ -196,6 +199,7 @@ class OwnBooks(Books):
         self._settle(EXIT_S)
         with self._lock:
             self._stop()
+        self._live.close()
         self._hurry.set()
         if self._closer is not None:
             self._closer.join(EXIT_S)
@@ -212,6 +216,8 @@ class OwnBooks(Books):
     def problems(self) -> list[str]:
         """What does not work at present, in words."""
         found = self._meter.sampler.problems() if self._meter.sampler is not None else []
+        live = self._accounts.held.source
+        found = [*found, *(live.problems() if live is not None else [])]
         return [*found, *([self.trouble] if self.trouble else []), *self._keeper.writer.problems()]
 
     def _new_accounts(self, facts: Facts) -> Accounts:
@@ -220,6 +226,9 @@ class OwnBooks(Books):
     def _start(self) -> Sampler:
         self._linger = time.monotonic() - self._stopped_s < LINGER_S
         self._accounts.tracking = True
+        session = kernel_session()
+        # One thread asks for all of a kernel's measurements.
+        self._accounts.held.source = self._live.live if session is None else session.live.live
         return self._meter.start(self._pace, self._ticked, lambda: True, self._accounts.begin)
 
     def _ticked(self, now_s: float) -> None:

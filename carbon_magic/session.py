@@ -23,6 +23,7 @@ from carbon_magic.describe import Facts, estimate_of, project_here
 from carbon_magic.grid.intensity import place
 from carbon_magic.keeper import Keeper
 from carbon_magic.ledger.record import CellRecord, safe_cell_id
+from carbon_magic.live import LiveSwitch
 from carbon_magic.meter import Meter
 from carbon_magic.options import CellOptions, options_of
 from carbon_magic.power.allotment import ScopeOption
@@ -41,6 +42,9 @@ ANSWER_S = 0.05
 LAST_S = 0.3
 """When it ends, it waits this long at most for readings that the last cells still need."""
 
+SETTINGS = ["region", "pue", "live", "scope", "interval_s", "rest_interval_s", "project"]
+"""What the session looks at again when it is set."""
+
 _current: Session | None = None
 
 
@@ -53,6 +57,7 @@ class Session:
 
     Raises:
         UnknownRegion: `CARBON_MAGIC_REGION` names no region.
+        UnknownProvider: `CARBON_MAGIC_LIVE` names no provider of live intensities.
     """
 
     def __init__(self, config: CarbonMagic, environ: Mapping[str, str] | None = None) -> None:
@@ -71,9 +76,11 @@ class Session:
         self._said_region = order.region if order is not None else None
         self._accounts = Accounts(self._facts(), self._place(), self._meter.part)
         self._accounts.on_record = self._recorded
+        self.live = LiveSwitch(self._accounts, self.environ, lambda: self.config.live)
+        """Live intensities, where the user has named a provider of them."""
         self._feed = feed.Feed(order.sink) if order is not None else None
         self._keeper = Keeper(self._accounts, "kernel", self.environ, lambda: bool(config.keep_source))
-        config.observe(self._configured, names=["region", "pue", "scope", "interval_s", "rest_interval_s", "project"])
+        config.observe(self._configured, names=SETTINGS)
 
     # Switching
 
@@ -97,6 +104,7 @@ class Session:
             return
         self.settle(LAST_S)
         self._stop_sampler()
+        self.live.close()
         self._keeper.finish()
         self._keeper.close()
         if self._feed is not None:
@@ -230,13 +238,15 @@ class Session:
             idle_w = {c.sensor.name: (c.baseline.power_w().best, c.baseline.seen) for c in sampler.channels}
         problems += [trouble for trouble in (self.trouble, neighbours and neighbours.problem) if trouble]
         problems += self._keeper.writer.problems()
+        if self.live.live is not None:
+            problems += self.live.live.problems()
         return Findings(
             candidates=self._meter.candidates(),
             idle_w=idle_w,
             tracking=self.tracking,
             scope=given.scope,
             scope_reason=given.reason,
-            place=self.place,
+            place=self.live.state().place,
             problems=problems,
             versions=f"carbon-magic {__version__}, Python {platform.python_version()}, {platform.system()}",
             records=self._keeper.where(),
@@ -337,6 +347,8 @@ class Session:
             if change.name == "region":
                 self._said_region = None
             self._accounts.place = self._place()
+        elif change.name == "live":
+            self.live.refresh(forget_said=True)
         elif change.name in ("interval_s", "rest_interval_s") and self._meter.sampler is not None:
             self._meter.sampler.pace = Pace(self.config.interval_s, self.config.rest_interval_s)
         elif change.name in ("scope", "project"):

@@ -175,6 +175,12 @@ def span_range(seconds: Interval) -> Written:
     return _written(seconds, _SPAN)
 
 
+def count_range(things: Interval) -> Written:
+    """How many of something, without a unit: `1.5 (1.1–2.2)`; exactly `1` where it is one as it is written."""
+    figures = _written(things, _PLAIN)
+    return figures._replace(figure=_trimmed(figures.figure))
+
+
 def share(fraction: float) -> str:
     """A part of a whole in whole percent: `91 %`, `<1 %`; 0 only where it is exactly 0."""
     percent = round(fraction * 100)

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from carbon_magic.commands import guarded
+from carbon_magic.commands.compare_arguments import add_compare
 
 FORMATS = ("csv", "json", "codecarbon")
 
@@ -72,6 +73,7 @@ file, and all .py files, as they are.
 def add_commands(add: Callable[..., Any]) -> dict[str, Any]:
     """Add the commands' parsers with `add`, which makes one; give them by name."""
     return {
+        **add_compare(add),
         "history": _history(add),
         "export": _export(add),
         "import": _import(add),

@@ -19,6 +19,7 @@ from types import FrameType
 from carbon_magic import written
 from carbon_magic.commands.live import live
 from carbon_magic.grid.intensity import place
+from carbon_magic.grid.live.choose import UnknownProvider
 from carbon_magic.grid.regions import UnknownRegion
 from carbon_magic.ledger.record import CellRecord, Status
 from carbon_magic.monitor import Monitor, Now
@@ -51,7 +52,7 @@ def monitor(
         126 where it cannot be executed; without a command 0 after Ctrl-C.
 
     Raises:
-        UsageError: the region or the file cannot be used.
+        UsageError: the region, the provider of live intensities or the file cannot be used.
     """
     if json_file is not None and json_file != "-":
         check_writable(Path(json_file), "--json")
@@ -60,6 +61,8 @@ def monitor(
         watch = Monitor(label, machine=not command, place=_place(region), interval_s=interval_s)
     except UnknownRegion as error:
         raise UsageError(f"CARBON_MAGIC_REGION: {clean(str(error), 500)}") from None
+    except UnknownProvider as error:
+        raise UsageError(clean(str(error), 500)) from None
     try:
         code, record = _command(watch, command, interval_s) if command else _machine(watch, interval_s)
         if record is None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from carbon_magic.grid.regions import DATA_VERSION, SOURCES, WORLD, Region, by_id, intensities_of_countries, region
+from carbon_magic.grid.regions import WORLD, Region, by_id, data_version, intensities_of_countries, region
 from carbon_magic.quantity import Interval
 from carbon_magic.snapshot import Place
 
@@ -32,14 +32,14 @@ def intensity(region_id: str) -> Interval:
     that made the row's life-cycle figure (US states and eGRID subregions, Chinese provinces). Canada's and Australia's
     direct ranges cannot. A cloud region has the range of the grid that its figure comes from. A second source that
     disagrees lies inside the range; `tools/build_regions.py` says what counts as one. For the world, low and high are
-    the 5th and 95th percentile of countries.
+    the 5th and 95th percentile of countries. A range that people give with their own figure is taken as it is.
 
     Raises:
         KeyError: no row has this id.
     """
-    if region_id == WORLD:
-        return _world()
     row = by_id(region_id)
+    if region_id == WORLD and row.lifecycle_method != "own":
+        return _world()
     low, best, high = _published_range(row)
     second = row.second_g_per_kwh
     if row.grid_region is not None:
@@ -49,9 +49,23 @@ def intensity(region_id: str) -> Interval:
         second = grid.second_g_per_kwh if second is None else second
     confirmed = second is not None and abs(second - best) <= AGREES * best
     floor = FLOOR_CONFIRMED if confirmed else FLOOR_ALONE
+    source = row if row.grid_region is None else by_id(row.grid_region)
+    if source.lifecycle_method == "own":
+        return own(best, source.intensity_low, source.intensity_high)
     if second is not None:
         low, high = min(low, second), max(high, second)
     return Interval(min(low, best * (1 - floor)), best, max(high, best * (1 + floor)))
+
+
+def own(best: float, low: float | None = None, high: float | None = None) -> Interval:
+    """The range of a figure in g CO2e/kWh that people give themselves: theirs, or 40 % to a side they say nothing of.
+
+    Raises:
+        ValueError: they are not in order.
+    """
+    return Interval(
+        best * (1 - FLOOR_ALONE) if low is None else low, best, best * (1 + FLOOR_ALONE) if high is None else high
+    )
 
 
 def _published_range(row: Region) -> tuple[float, float, float]:
@@ -101,10 +115,10 @@ def place(region_id: str | None, source: str, pue: float | None = None) -> Place
         name=row.title,
         source="unknown" if region_id is None else source,
         intensity_g_per_kwh=intensity(row.id),
-        intensity_source=SOURCES[grid.source],
+        intensity_source=grid.publisher,
         intensity_year=grid.year,
         pue=pue,
-        data_version=DATA_VERSION,
+        data_version=data_version(),
     )
 
 

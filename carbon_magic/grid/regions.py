@@ -1,173 +1,107 @@
-"""The regions: what a kilowatt-hour of each grid emits, by id, and how a region is found by what people type.
+"""How a region is found by what people type, and what a picker offers them.
 
-The table is read once, when the first region is asked for, and kept as plain rows; a row becomes a `Region` only when
-someone wants it. What people type is matched exactly or not at all: a name that fits two regions raises with both, a
-name that fits none raises with the nearest, because a silently wrong grid is a wrong figure.
+What is typed is matched exactly or not at all: a name that fits two regions raises with both, a name that fits none
+raises with the nearest, because a silently wrong grid is a wrong figure. Exactly means without case, accents and
+punctuation, and by every name in use (`names.py`).
 """
 
 from __future__ import annotations
 
-import csv
-from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-DATA_VERSION = "2026-11-23"
-"""The edition of the tables in `carbon_magic/data`; every record carries it."""
+from carbon_magic.grid.names import ALIASES, folded, region_of_zone
+from carbon_magic.grid.table import (
+    DATA_VERSION,
+    PROVIDERS,
+    SOURCES,
+    WORLD,
+    Basis,
+    DataFileError,
+    Kind,
+    Method,
+    Region,
+    UnknownRegion,
+    all_regions,
+    by_id,
+    data_version,
+    problems,
+    require,
+    table,
+)
 
-WORLD = "WORLD"
+__all__ = [
+    "DATA_VERSION",
+    "SOURCES",
+    "WORLD",
+    "Basis",
+    "DataFileError",
+    "Kind",
+    "Method",
+    "Region",
+    "UnknownRegion",
+    "all_regions",
+    "by_id",
+    "complete",
+    "data_version",
+    "intensities_of_countries",
+    "nearest",
+    "problems",
+    "region",
+    "require",
+    "search",
+]
 
-Kind = Literal["world", "country", "subdivision", "cloud"]
-Basis = Literal["lifecycle", "direct"]
-Method = Literal["published", "ratio", "mix", "scope3", "grid"]
-
-SOURCES = {
-    "ember2026": "Ember",
-    "ember2025": "Ember via Our World in Data",
-    "egrid2022": "US EPA eGRID",
-    "egrid2023": "US EPA eGRID",
-    "eccc2026": "Environment Canada",
-    "dcceew2025": "Australian DCCEEW",
-    "mee2023": "China MEE",
-    "google2024": "Google",
-}
-"""Key in the table -> the short name people see. Titles, years and licences: `data/README.md`."""
-
-_TABLE = Path(__file__).parent.parent / "data" / "regions.csv"
 _NEAREST = 5
 _LONGEST_ASKED = 100
+_CLOUD_WORDS = {"amazon": "aws", "google": "gcp", "google cloud": "gcp", "microsoft": "azure"}
 
 
-class UnknownRegion(ValueError):  # noqa: N818 - what is wrong with the value, not a state of the program
-    """No region, or more than one, goes by what was asked for. The message names the candidates."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Region:
-    """One row of the table. Intensities are in g CO2e/kWh, annual averages; coordinates in degrees."""
-
-    id: str
-    """ISO 3166-1 alpha-2, ISO 3166-2, `US-EGRID-xxxx`, `aws:`, `gcp:` or `azure:` and the provider's name, `WORLD`."""
-    kind: Kind
-    name: str
-    parent: str | None
-    iso3: str | None
-    provider: str | None
-    city: str | None
-    latitude: float | None
-    longitude: float | None
-    intensity_g_per_kwh: float
-    """As published, on its own `basis`; of a cloud region whose provider publishes none, its grid's."""
-    intensity_low: float | None
-    intensity_high: float | None
-    range_years: str | None
-    """The years between whose figures low and high lie, or `scope` where they are scope 2 and scope 2 + 3."""
-    basis: Basis
-    mix_basis: Literal["production", "consumption"]
-    lifecycle_g_per_kwh: float
-    """On the one basis of every comparison."""
-    lifecycle_method: Method
-    second_g_per_kwh: float | None
-    """What an independent source implies for this row on the life-cycle basis, where there is one."""
-    pue: float | None
-    pue_year: int | None
-    cfe_percent: float | None
-    subdivision: str | None
-    grid_region: str | None
-    """The region whose life-cycle figure a cloud region has, or None where it is its own."""
-    year: int
-    """Of the published figure. The life-cycle figure of a cloud region has the year of its grid region."""
-    source: str
-    """A key of `SOURCES`."""
-    note: str | None
-
-    @property
-    def title(self) -> str:
-        """The name for people; a cloud region's with its provider and id: `AWS eu-north-1, Europe (Stockholm)`."""
-        if self.provider is None:
-            return self.name
-        provider = {"aws": "AWS", "gcp": "Google Cloud", "azure": "Azure"}.get(self.provider, self.provider)
-        short = self.id.partition(":")[2]
-        if self.name.startswith(short):
-            return f"{provider} {self.name}"
-        return f"{provider} {short}, {self.name}"
-
-
-class _Table(NamedTuple):
-    columns: tuple[str, ...]
-    rows: dict[str, list[str]]
-    """By id as it is written."""
+class _Index(NamedTuple):
     exact: dict[str, str]
     """Case-folded id -> id."""
     loose: dict[str, list[str]]
-    """Case-folded name, ISO3 or cloud spelling without its provider -> ids."""
+    """Folded name, other name, ISO3 or cloud spelling, with and without its provider -> ids."""
+    cities: dict[str, str]
+    """Folded city of a cloud region, by its id."""
 
 
 @cache
-def _table() -> _Table:
-    with _TABLE.open(encoding="utf-8", newline="") as file:
-        reader = csv.reader(file)
-        columns = tuple(next(reader))
-        listed = list(reader)
-    kind, name, iso3 = columns.index("kind"), columns.index("name"), columns.index("iso3")
-    rows: dict[str, list[str]] = {}
+def _index() -> _Index:
+    columns, rows, _, _ = table()
+    kind, name, iso3, city = (columns.index(word) for word in ("kind", "name", "iso3", "city"))
     exact: dict[str, str] = {}
     loose: dict[str, list[str]] = {}
-    for row in listed:
-        region_id = row[0]
-        rows[region_id] = row
+    cities: dict[str, str] = {}
+    for region_id, row in rows.items():
         exact[region_id.casefold()] = region_id
-        loose.setdefault(row[name].casefold(), []).append(region_id)
+        keys = {folded(row[name])}
         if row[kind] == "country":
-            loose.setdefault(row[iso3].casefold(), []).append(region_id)
+            keys.add(row[iso3].casefold())
         elif row[kind] == "cloud":
-            loose.setdefault(region_id.partition(":")[2].casefold(), []).append(region_id)
-    return _Table(columns, rows, exact, loose)
-
-
-_YEARS = frozenset({"year", "pue_year"})
-
-
-def _is_number(column: str) -> bool:
-    return column.endswith(("_per_kwh", "itude", "_low", "_high", "_percent")) or column == "pue"
-
-
-@cache
-def by_id(region_id: str) -> Region:
-    """The region with exactly this id, as the table writes it.
-
-    Raises:
-        KeyError: there is none.
-    """
-    table = _table()
-    values: dict[str, object] = {}
-    for column, text in zip(table.columns, table.rows[region_id], strict=True):
-        if text == "":
-            values[column] = None
-        elif _is_number(column):
-            values[column] = float(text)
-        elif column in _YEARS:
-            values[column] = int(text)
-        else:
-            values[column] = text
-    return Region(**values)  # type: ignore[arg-type]
+            provider, _, short = region_id.partition(":")
+            keys |= {folded(short), f"{provider} {folded(short)}"}
+            cities[region_id] = folded(row[city])
+        for key in keys:
+            loose.setdefault(key, []).append(region_id)
+    for key, region_id in ALIASES.items():
+        if key not in loose and region_id in rows:
+            loose[key] = [region_id]
+    return _Index(exact, loose, cities)
 
 
 def region(asked: str) -> Region:
-    """The region that goes by `asked`: an id, an ISO3 code, a name, or a cloud's own spelling (`europe-west9`).
+    """The region that goes by `asked`: an id, an ISO3 code, a name, an old or other name (`Burma`, `UK`), a cloud's own
+    spelling (`europe-west9`) or one of its availability zones (`us-east-1a`).
 
-    Upper and lower case are the same. An id wins over a name.
+    Case, accents and punctuation make no difference. An id wins over a name.
 
     Raises:
         UnknownRegion: none does (the nearest are named) or several do (all are named).
     """
-    table = _table()
-    key = asked.strip().casefold()
-    found = table.exact.get(key)
-    if found is not None:
-        return by_id(found)
-    candidates = table.loose.get(key, [])
+    if asked in table().rows:
+        return by_id(asked)  # an id as it is written needs no index of names
+    candidates = _candidates(asked)
     if len(candidates) == 1:
         return by_id(candidates[0])
     if candidates:
@@ -175,41 +109,114 @@ def region(asked: str) -> Region:
     raise UnknownRegion(_none_such(asked.strip()))
 
 
+def _candidates(asked: str) -> list[str]:
+    index = _index()
+    short = asked.strip()
+    if len(short) > _LONGEST_ASKED:
+        return []
+    found = index.exact.get(short.casefold())
+    if found is not None:
+        return [found]
+    key = folded(short)
+    if key in index.loose:
+        # "Canada Central" is Azure's, to the letter; "Canada (Central)" is Amazon's.
+        listed = index.loose[key]
+        to_the_letter = [found for found in listed if by_id(found).name.casefold() == short.casefold()]
+        return to_the_letter if len(to_the_letter) == 1 else listed
+    zone = region_of_zone(short)
+    if zone is not None and zone in index.exact:
+        return [index.exact[zone]]
+    for words, provider in _CLOUD_WORDS.items():
+        if key.startswith(words + " "):
+            return index.loose.get(provider + key[len(words) :], [])
+    return []
+
+
+@cache
+def _countries_in_order() -> tuple[float, ...]:
+    columns, rows, _, _ = table()
+    kind, lifecycle = columns.index("kind"), columns.index("lifecycle_g_per_kwh")
+    return tuple(sorted(float(row[lifecycle]) for row in rows.values() if row[kind] == "country"))
+
+
 def intensities_of_countries() -> list[float]:
     """Lifecycle intensity of every country in g CO2e/kWh, lowest first."""
-    table = _table()
-    kind, lifecycle = table.columns.index("kind"), table.columns.index("lifecycle_g_per_kwh")
-    return sorted(float(row[lifecycle]) for row in table.rows.values() if row[kind] == "country")
-
-
-def all_regions() -> tuple[Region, ...]:
-    """Every region, in the table's order: the world, countries, subdivisions, clouds."""
-    return tuple(by_id(region_id) for region_id in _table().rows)
+    return list(_countries_in_order())
 
 
 def complete(prefix: str) -> list[str]:
     """The ids that begin with `prefix`, whatever its case: for tab completion."""
     start = prefix.casefold()
-    return [region_id for folded, region_id in _table().exact.items() if folded.startswith(start)]
+    return [region_id for key, region_id in _index().exact.items() if key.startswith(start)]
+
+
+def search(query: str, limit: int | None = None) -> list[Region]:
+    """The regions that `query` may mean, the likeliest first: for a picker and for lists. Everything for no query.
+
+    By id, name, other names, ISO3 code, cloud spelling, provider and the cities of cloud regions. In order: what is the
+    same, what begins so, what has a word that begins so, what holds it; at the same place countries come first. Where
+    nothing holds it, what is spelt most alike.
+    """
+    key = folded(query[:_LONGEST_ASKED])
+    if not key:
+        # What is nothing but punctuation means nothing; nothing means everything.
+        return [] if query.strip() else list(all_regions())[:limit]
+    index = _index()
+    ranks: dict[str, int] = {}
+
+    def rank(region_id: str, text: str) -> None:
+        found = _rank(text, key)
+        if found is not None and found < ranks.get(region_id, 9):
+            ranks[region_id] = found
+
+    for short, region_id in index.exact.items():
+        rank(region_id, folded(short))
+    for text, ids in index.loose.items():
+        for region_id in ids:
+            rank(region_id, text)
+    for region_id, city in index.cities.items():
+        rank(region_id, city)
+        rank(region_id, folded(PROVIDERS[region_id.partition(":")[0]]) + " " + city)
+    if not ranks:
+        return nearest(query, limit or _NEAREST)
+    order = {"world": 0, "country": 1, "own": 1, "subdivision": 2, "cloud": 3}
+    found = [by_id(region_id) for region_id in ranks]
+    found.sort(key=lambda row: (ranks[row.id], order[row.kind], folded(row.name), row.id))
+    return found[:limit]
+
+
+def _rank(text: str, key: str) -> int | None:
+    if text == key:
+        return 0
+    if text.startswith(key):
+        return 1
+    # Two letters are in the middle of nearly everything.
+    if f" {key}" in f" {text}":
+        return 2
+    return 3 if len(key) > 2 and key in text else None
 
 
 def nearest(asked: str, count: int = _NEAREST) -> list[Region]:
     """The regions whose id or name looks most like `asked`, best first. May be empty."""
     from difflib import SequenceMatcher
 
-    table = _table()
+    index = _index()
     key = asked.strip().casefold()[:_LONGEST_ASKED]
     if not key:
         return []
     matcher = SequenceMatcher(autojunk=False)
-    matcher.set_seq2(key)
     scores: dict[str, float] = {}
-    for written, ids in [*((folded, [found]) for folded, found in table.exact.items()), *table.loose.items()]:
-        matcher.set_seq1(written)
+    plain = folded(key)
+    spellings = [(short, [found], key) for short, found in index.exact.items()]
+    spellings += [(name, ids, plain) for name, ids in index.loose.items()]
+    for written, ids, typed in spellings:
+        if not typed:
+            continue
+        matcher.set_seqs(written, typed)
         if matcher.real_quick_ratio() < 0.5 or matcher.quick_ratio() < 0.5:
             continue
         # Of equally similar spellings the one that begins alike is meant more often.
-        score = matcher.ratio() + 0.1 * (written[:1] == key[:1]) + 0.2 * (written.startswith(key))
+        score = matcher.ratio() + 0.1 * (written[:1] == typed[:1]) + 0.2 * written.startswith(typed)
         if score >= 0.6:
             for region_id in ids:
                 scores[region_id] = max(score, scores.get(region_id, 0.0))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -166,6 +166,12 @@ class Timeline:
         if not self.ticks.times:
             return None
         return self.ticks.times[max(0, bisect_right(self.ticks.times, time_s) - 1)]
+
+    def first_tick_at_or_after(self, time_s: float) -> float | None:
+        """The time of the first tick that is not earlier than `time_s`, or of the last one; None without any."""
+        if not self.ticks.times:
+            return None
+        return self.ticks.times[min(len(self.ticks.times) - 1, bisect_left(self.ticks.times, time_s))]
 
     def mark(self, time_s: float) -> Mark:
         """Everything cumulative at `time_s`, which must not be later than the last tick."""

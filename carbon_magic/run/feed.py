@@ -61,7 +61,7 @@ class Feed:
         running = None
         for cell in accounts.running()[:1]:
             measured = cell.measured or estimate_of(accounts.snapshot, cell.duration_s)
-            so_far = accounts.record_of(cell.window, measured, final=False)
+            so_far = accounts.so_far(cell.window) or accounts.record_of(cell.window, measured, final=False)
             running = {
                 "execution_count": so_far.execution_count,
                 "duration_s": so_far.duration_s,

@@ -115,6 +115,7 @@ def notes(records: list[CellRecord]) -> list[str]:
     )
     if modelled:
         lines.append(f"Not measured: {', '.join(modelled)}.")
+    lines.append("How the figures are made: carbon-magic methods")
     return lines
 
 

@@ -10,40 +10,44 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from carbon_magic.grid.geography import continent, in_eu, point
 from carbon_magic.grid.intensity import intensity
+from carbon_magic.grid.names import ALIASES
 from carbon_magic.grid.regions import DATA_VERSION, SOURCES, Region, all_regions, by_id
 
 COLUMNS = (
     "id",
     "name",
     "kind",
-    "provider",
     "continent",
     "eu",
-    "city",
     "latitude",
     "longitude",
     "low",
     "best",
     "high",
-    "pue",
-    "pue_year",
     "year",
     "source",
     "method",
+    "aliases",
     "direct",
     "direct_year",
     "direct_source",
+    "provider",
+    "city",
+    "pue",
+    "pue_year",
 )
-"""Of each row. `low`, `best`, `high`: life-cycle intensity in g CO2e/kWh; `direct`: the published figure where that is
-not life cycle, which nothing is compared by. `eu` is 1 or 0. Coordinates in degrees. Unknown is null."""
+"""Of each row; what is unknown is null, and left out at a row's end. `low`, `best`, `high`: life-cycle intensity in
+g CO2e/kWh; `direct`: the published figure where that is not life cycle, which nothing is compared by. `eu` is 1 or 0.
+`aliases`: a country's ISO3 code and other names. Coordinates in degrees."""
 
 METHODS = {
     "published": "published on the life-cycle basis",
     "ratio": "direct figure × the country’s ratio of life cycle to direct",
     "mix": "2023 generation by source × IPCC AR5 medians",
     "scope3": "published scope 2 + scope 3",
-    "grid": "the figure of its grid",
+    "own": "given by the user",
 }
 
 
@@ -62,34 +66,45 @@ def browser_row(row: Region) -> list[Any]:
     """One region, in the order of `COLUMNS`."""
     grid = row if row.grid_region is None else by_id(row.grid_region)
     bounds = intensity(row.id)
-    published = row if row.basis == "direct" else None
+    latitude, longitude = point(row.id) or (None, None)
+    published = row if row.basis == "direct" and row.lifecycle_method != "own" else None
     cloud = row.kind == "cloud"
-    return [
+    values = [
         row.id,
-        row.title,
+        row.name,
         row.kind,
-        row.provider,
-        None,
-        None,
-        row.city,
-        _rounded(row.latitude, 2),
-        _rounded(row.longitude, 2),
+        continent(row.id),
+        1 if in_eu(row.id) else 0,
+        _rounded(latitude),
+        _rounded(longitude),
         _outwards(bounds.low, math.floor),
         bounds.best,
         _outwards(bounds.high, math.ceil),
-        row.pue if cloud else None,
-        row.pue_year if cloud else None,
         grid.year,
         grid.source,
         grid.lifecycle_method,
+        _aliases(row),
         published.intensity_g_per_kwh if published is not None else None,
         published.year if published is not None else None,
         published.source if published is not None else None,
+        row.provider,
+        row.city,
+        row.pue if cloud else None,
+        row.pue_year if cloud else None,
     ]
+    while values[-1] is None:
+        values.pop()
+    return values
 
 
-def _rounded(value: float | None, digits: int) -> float | None:
-    return None if value is None else round(value, digits)
+def _aliases(row: Region) -> list[str] | None:
+    others = [name for name, region_id in ALIASES.items() if region_id == row.id]
+    return ([row.iso3] if row.kind == "country" and row.iso3 else []) + others or None
+
+
+def _rounded(degrees: float | None) -> float | None:
+    """To about a kilometre."""
+    return None if degrees is None else round(degrees, 2)
 
 
 def _outwards(value: float, towards: Any) -> float:

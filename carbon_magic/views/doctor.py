@@ -47,6 +47,7 @@ def doctor_text(found: Findings) -> str:
     lines += _section("Records", [found.records])
     lines += _section("Problems", found.problems or ["none"])
     lines += _section("Versions", [found.versions])
+    lines += _section("How the figures are made", ["%carbon methods, or carbon-magic methods on the command line"])
     return for_text("\n".join(lines)) + "\n"
 
 

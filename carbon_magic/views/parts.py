@@ -14,11 +14,6 @@ from carbon_magic.power.sensor import Domain, Provenance
 from carbon_magic.quantity import Interval
 from carbon_magic.views.plain import clean, pad
 
-LED_BULB_W = 9.0
-"""A 9 W LED bulb gives the light of a 60 W incandescent one (800 lm)."""
-
-_PICTURED_AT_MOST_S = 100 * 365 * 86_400.0
-
 SCOPE = "Chips only, this kernel’s share."
 SET_REGION = "%carbon region FR"
 
@@ -146,16 +141,6 @@ def place_sentence(
         said.append(f"PUE{written.NBSP}{pue:.2f}")
     said.append(_FOUND.get(source, f"from {clean(source, 40)}"))
     return ", ".join(said) + "."
-
-
-def equivalent(energy_j: Interval | None) -> str | None:
-    """`A 9 W LED bulb for 31 min (26–38).`, or None where it is under a second or over a century."""
-    if energy_j is None:
-        return None
-    lit_s = energy_j.scaled(1 / LED_BULB_W)
-    if not 1.0 <= lit_s.best < _PICTURED_AT_MOST_S:
-        return None
-    return f"A {LED_BULB_W:.0f}{written.NBSP}W LED bulb for {written.span_range(lit_s)}."
 
 
 def largest_first(parts: Iterable[Part]) -> list[Part]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import get_args
 
 from carbon_magic import written
+from carbon_magic.grid.equivalents import choose
 from carbon_magic.grid.regions import by_id
 from carbon_magic.ledger.record import CellRecord
 from carbon_magic.power.sensor import Domain, Provenance
@@ -21,7 +22,6 @@ from carbon_magic.views.parts import (
     Words,
     emissions_fact,
     energy_fact,
-    equivalent,
     largest_first,
     mean_power_fact,
     origin,
@@ -152,7 +152,9 @@ def _sentences(record: CellRecord, words: Words) -> list[str]:
     )
     other_j = number(record.other_energy_j)
     rest = f"Supply, fans and disks: {written.energy(other_j)}, assumed, not added." if other_j else None
-    pictured = None if record.below_resolution else equivalent(energy_j)
+    known = record.region if record.region_source != "unknown" else None
+    found = None if record.below_resolution else choose(energy_j, record_emissions(record), known)
+    pictured = None if found is None else found.sentence
     # What to do comes last.
     listed = [rest, pictured, place] if record.region_source == "unknown" else [place, rest, pictured]
     return said + [sentence for sentence in listed if sentence]

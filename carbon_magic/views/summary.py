@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from carbon_magic import written
+from carbon_magic.grid.equivalents import equivalent_of
 from carbon_magic.snapshot import Snapshot
 from carbon_magic.views import markup
 from carbon_magic.views.parts import (
@@ -11,7 +12,6 @@ from carbon_magic.views.parts import (
     Part,
     emissions_fact,
     energy_fact,
-    equivalent,
     largest_first,
     origin,
     place_sentence,
@@ -112,9 +112,10 @@ def _sentences(snapshot: Snapshot) -> list[str]:
             pue=place.pue,
         )
         (said if place.known else todo).append(where)
-    pictured = equivalent(snapshot.energy_j)
+    emissions_g = snapshot.emissions_g if snapshot.emissions_known else None
+    pictured = equivalent_of(snapshot.energy_j, emissions_g, snapshot.place)
     if pictured is not None:
-        said.append(pictured)
+        said.append(" ".join(pictured) + ".")
     for problem in snapshot.problems[:_PROBLEMS_SHOWN]:
         said += _sentence(problem)
     if snapshot.problems:

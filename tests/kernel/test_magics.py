@@ -13,7 +13,7 @@ from kernel.kernels import LOAD, Kernel, Outcome, records
 
 from carbon_magic.grid.regions import complete
 
-SUBCOMMANDS = ["cells", "region", "on", "off", "doctor", "reset", "help"]
+SUBCOMMANDS = ["cells", "region", "live", "on", "off", "doctor", "reset", "help"]
 OPTIONS = ["--sort", "-n", "-r", "-o", "-q", "-h"]
 ALL_REGIONS = complete("")
 SESSION = "__import__('carbon_magic.session').session.current()"

@@ -69,8 +69,8 @@ def test_the_designs_session() -> None:
             "  DRAM  3.7 Wh  modelled   ███",
             "  1 cell; 3.6 Wh (9 %) between cells. 91 % of the energy measured. Chips only,",
             "  this kernel's share. This is a laptop of your own, without a CPU quota.",
-            "  France, 41 g CO2e/kWh (Ember, 2025), from CARBON_MAGIC_REGION. A 9 W LED bulb",
-            "  for 4.6 h (3.8–5.8).",
+            "  France, 41 g CO2e/kWh (Ember, 2025), from CARBON_MAGIC_REGION. 1.5 cups of",
+            "  water boiled (1.2–2.0).",
         ]
     )
 
