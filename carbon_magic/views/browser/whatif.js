@@ -125,8 +125,8 @@ export function mountWhatIf(root, host) {
       all.flatMap(({ whisker }) => (whisker ? [/** @type {[number, number]} */ ([whisker[0], whisker[2]])] : [])),
     );
     drawScale(scale);
-    const first = pinned ?? lowest(rows);
-    const prefix = energy === null || !first ? 2 : format.massRange(times(first.grams[1], energy)).prefix;
+    const scaledBy = pinned ?? lowest(rows);
+    const prefix = energy === null || !scaledBy ? 2 : format.massRange(times(scaledBy.grams[1], energy)).prefix;
     heads.draw(format.massUnit(prefix), here?.known !== false);
     byRow.clear();
     // A row that can be removed is another node than one that is only listed.
@@ -201,7 +201,9 @@ export function mountWhatIf(root, host) {
   function drawBest() {
     const { pinned, rows } = now;
     const candidates = pinned && now.here?.known ? [pinned, ...rows] : rows;
-    const least = lowest(candidates);
+    const first = lowest(candidates);
+    // Of equals here: nobody would gain by going.
+    const least = first && pinned && now.here?.known && pinned.grams[1] <= first.grams[1] ? pinned : first;
     show(bestLine, least !== null);
     if (!least) return;
     setText(bestOf, ` ${say('of %1', format.number(candidates.length, 0))}`);

@@ -4,6 +4,9 @@
  */
 import { changed, empty, reduce } from '/browser/store.js';
 
+/** The regions, as the package ships them. */
+export const table = await (await fetch('/regions')).json();
+
 export const WH = 3600;
 const NOON = 1_760_011_200;
 const HOSTILE = '<img src=x onerror="window.hacked = true"><b>bold</b>';
@@ -28,6 +31,8 @@ const UNKNOWN = {
   intensity_year: 2025,
   pue: 1,
 };
+/** A row of the user's own, in the form of regions.json. */
+const ownRow = (fields) => table.columns.map((column) => fields[column] ?? null);
 const SOURCES = [
   {
     domain: 'gpu',
@@ -263,28 +268,20 @@ export const FIXTURES = {
           sources: [{ domain: 'cpu', state: HOSTILE, provenance: 'modelled', words: HOSTILE }],
           problems: [HOSTILE],
           regions: [
-            [
-              'XX',
-              HOSTILE,
-              'country',
-              null,
-              null,
-              null,
-              HOSTILE,
-              null,
-              null,
-              20,
-              30,
-              40,
-              null,
-              null,
-              2025,
-              HOSTILE,
-              HOSTILE,
-              5,
-              2025,
-              HOSTILE,
-            ],
+            ownRow({
+              id: 'XX',
+              name: HOSTILE,
+              kind: 'country',
+              city: HOSTILE,
+              low: 20,
+              best: 30,
+              high: 40,
+              source: HOSTILE,
+              method: HOSTILE,
+              direct: 5,
+              direct_source: HOSTILE,
+              aliases: [HOSTILE],
+            }),
           ],
         }),
         history([cell(1, 2, { label: HOSTILE }), cell(2, 1)]),

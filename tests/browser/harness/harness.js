@@ -9,7 +9,7 @@ import * as store from '/browser/store.js';
 import * as fixtures from './fixtures.js';
 import * as looks from './looks.js';
 
-const table = await (await fetch('/regions')).json();
+const { table } = fixtures;
 const stage = document.getElementById('stage');
 
 /** A host that keeps its state here, notes what it was asked to do, and can do everything not listed in `without`. */

@@ -154,6 +154,35 @@ def test_a_provider_lists_its_regions_thirty_at_first(panels: Panels) -> None:
     assert rows(panel) == RANKED
 
 
+def test_filters_by_continent_union_and_distance(panels: Panels) -> None:
+    panel = what_if(panels)
+    panel.get_by_role("combobox", name="Continent").select_option("Oceania")
+    assert "New South Wales" in rows(panel)
+    assert "Germany" not in rows(panel)
+    panel.get_by_role("combobox", name="Continent").select_option("Continent")
+    panel.get_by_role("checkbox", name="EU only").check()
+    panel.get_by_role("button", name=re.compile("^Show all")).click()
+    listed = rows(panel)
+    assert {"Sweden", "Poland", "AWS eu-north-1"} <= set(listed)
+    assert not {"Switzerland", "United Kingdom", "India"} & set(listed)
+    panel.get_by_role("checkbox", name="Near here").check()
+    near = rows(panel)
+    assert {"Belgium", "Germany", "AWS eu-west-3"} <= set(near)
+    assert "Finland" not in near
+    panel.get_by_role("checkbox", name="EU only").uncheck()
+    assert "Switzerland" in rows(panel)
+    panel.get_by_role("combobox", name="Continent").select_option("Africa")
+    assert len(rows(panel)) < 6
+
+
+def test_filters_that_nothing_fits_say_so_and_can_be_cleared(panels: Panels) -> None:
+    filters = {"continent": "Oceania", "provider": "", "eu": True, "near": False}
+    panel = what_if(panels, kept={"whatif": {"filters": filters}})
+    assert "No region matches these filters." in panel.inner_text()
+    panel.get_by_role("button", name="Clear").click()
+    assert rows(panel) == RANKED
+
+
 def test_choices_are_remembered(panels: Panels) -> None:
     kept = {"whatif": {"regions": ["PL", "SE", "no such"], "sorting": {"key": "ratio", "down": True}}}
     assert rows(what_if(panels, kept=kept)) == ["Here, France", "Poland", "Sweden"]
