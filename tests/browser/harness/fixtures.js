@@ -129,7 +129,7 @@ export function samples(seconds = 300, end = NOON + 2834) {
 }
 
 const message = (type, fields) => ({ type, session_id: 'session-1', ...fields });
-const opening = (fields = {}) =>
+export const opening = (fields = {}) =>
   message('state', {
     protocol: 1,
     version: '1.3',
