@@ -79,7 +79,11 @@ export function mountCells(root, host) {
       (node, line) => drawCellRow(node, line, longest, host),
     );
     show(more, many);
-    setText(more, all ? say('Show fewer') : say('Show all %1', format.number(ordered.length, 0)));
+    // Of a long session a page that came late knows only the dearest and the latest.
+    const known = format.number(ordered.length, 0);
+    const whole = ordered.length >= state.count;
+    const offer = whole ? say('Show all %1', known) : say('Show %1 of %2', known, format.number(state.count, 0));
+    setText(more, all ? say('Show fewer') : offer);
     attr(more, 'aria-expanded', String(all));
     show(scroller, all);
     if (all) drawSeen(ordered, longest);
