@@ -190,6 +190,8 @@ export interface RegionTable {
   columns: string[];
   rows: unknown[][];
   sources: Record<string, string>;
+  /** How a life-cycle figure was made, by the key in the column `method`. */
+  methods?: Record<string, string>;
 }
 
 export interface Host {
