@@ -24,11 +24,6 @@ class CarbonMagic(Configurable):
         allow_none=True,
         help="Power usage effectiveness of the building, 1 to 10. Unset, 1, or a cloud region's published one.",
     ).tag(config=True)
-    live = Unicode(
-        None,
-        allow_none=True,
-        help="Ask for the live intensity: electricitymaps, carbonintensity, with :ZONE if need be. Unset, nobody is.",
-    ).tag(config=True)
     scope = Enum(
         ("auto", "dedicated", "shared"),
         "auto",
@@ -42,6 +37,11 @@ class CarbonMagic(Configurable):
     )
     interval_s = Float(1.0, help="Seconds between two readings while a cell runs, 0.2 to 10.").tag(config=True)
     rest_interval_s = Float(10.0, help="Seconds between two readings at rest, 1 to 60.").tag(config=True)
+    live = Unicode(
+        None,
+        allow_none=True,
+        help="Ask for the live intensity: electricitymaps, carbonintensity, with :ZONE if need be. Unset, nobody is.",
+    ).tag(config=True)
 
     @validate("region")
     def _check_region(self, proposal: Any) -> str | None:
@@ -54,18 +54,6 @@ class CarbonMagic(Configurable):
         except UnknownRegion as error:
             raise TraitError(str(error)) from error
 
-    @validate("live")
-    def _check_live(self, proposal: Any) -> str | None:
-        if not proposal.value:
-            return None
-        from carbon_magic.grid.live.choose import UnknownProvider, choice
-
-        try:
-            found = choice(proposal.value)
-        except UnknownProvider as error:
-            raise TraitError(str(error)) from error
-        return "off" if found is None else str(found)
-
     @validate("pue")
     def _check_pue(self, proposal: Any) -> float | None:
         return None if proposal.value is None else _within("pue", proposal.value, 1.0, 10.0)
@@ -77,6 +65,18 @@ class CarbonMagic(Configurable):
     @validate("rest_interval_s")
     def _check_rest_interval(self, proposal: Any) -> float:
         return _within("rest_interval_s", proposal.value, 1.0, 60.0)
+
+    @validate("live")
+    def _check_live(self, proposal: Any) -> str | None:
+        if not proposal.value:
+            return None
+        from carbon_magic.grid.live.choose import UnknownProvider, choice
+
+        try:
+            found = choice(proposal.value)
+        except UnknownProvider as error:
+            raise TraitError(str(error)) from error
+        return "off" if found is None else str(found)
 
     def _load_config(self, cfg: Any, section_names: Any = None, traits: Any = None) -> None:
         """traitlets only warns of a setting that does not exist, and later."""

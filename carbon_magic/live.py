@@ -99,6 +99,10 @@ class LiveSwitch:
         place = base if self.live is None else self.live.now(base, wanted=False).place
         return LiveState(self.live, self.source, base, place)
 
+    def problems(self) -> list[str]:
+        """What does not work at present, in words."""
+        return [] if self.live is None else self.live.problems()
+
     def close(self) -> None:
         """Ask nobody any more."""
         if self.live is not None:

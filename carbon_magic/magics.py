@@ -37,11 +37,11 @@ HELP = """\
         [--at 03:00]      what beginning at that time of day would change
 %carbon region          the grid in use, and how it was found
 %carbon region ID       use this grid from now on: FR, US-CA, aws:eu-north-1
+%carbon on              track every cell
+%carbon off             track only cells that begin with %%carbon
 %carbon live            the live intensity: whose it is, its value, the last error
 %carbon live PROVIDER   ask electricitymaps or carbonintensity from now on
 %carbon live off        ask nobody, use annual figures
-%carbon on              track every cell
-%carbon off             track only cells that begin with %%carbon
 %carbon doctor          the sensors found, which are used and why
 %carbon reset           forget this session's figures and begin anew
 %carbon methods         how the figures are made, and what they leave out

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from carbon_magic.power.allotment import Allotment, ScopeOption, allotment
 from carbon_magic.power.discover import Candidate, discover, discover_gpus, fallback_cpu
@@ -17,6 +18,9 @@ from carbon_magic.power.neighbours import Neighbours
 from carbon_magic.power.sampler import Pace, Sampler
 from carbon_magic.power.share import Part
 from carbon_magic.power.usage import Usage, usage_of
+
+if TYPE_CHECKING:
+    from carbon_magic.power.calibration import Fit
 
 COUNT_AGAIN_S = 1.0
 """How often the other kernels of the machine are counted: a stale count lets two take the same idle energy."""
@@ -41,6 +45,8 @@ class Meter:
         self.allotment: Allotment = allotment(self.machine, environ, scope)
         self.sampler: Sampler | None = None
         self.neighbours: Neighbours | None = None
+        self.problem: str | None = None
+        """Why the calibration that is kept is not used, in words."""
         self._counted = (float("-inf"), 1)
 
     def set_scope(self, scope: ScopeOption) -> None:
@@ -62,14 +68,15 @@ class Meter:
         self.neighbours = Neighbours(self._group())
         self._counted = (float("-inf"), 1)
         usage = self._find_usage(self._root)
+        fit = self._fit()
         sampler = Sampler(
             usage,
-            discover(self.machine, lambda: usage.busy_s),
+            discover(self.machine, lambda: usage.busy_s, fit),
             cpus=self.machine.logical_cpus,
             on_tick=on_tick,
             is_busy=is_busy,
             find_gpus=self._find_gpus,
-            replace_cpu=lambda: fallback_cpu(self.machine, lambda: usage.busy_s),
+            replace_cpu=lambda: fallback_cpu(self.machine, lambda: usage.busy_s, fit),
             pace=pace,
         )
         self.sampler = sampler
@@ -110,11 +117,18 @@ class Meter:
         """The sensors that were found, used or not. Where nothing is measured, they are looked for now."""
         if self.sampler is not None:
             return list(self.sampler.candidates)
-        found = [*discover(self.machine, lambda: 0.0), *self._find_gpus()]
+        found = [*discover(self.machine, lambda: 0.0, self._fit()), *self._find_gpus()]
         for candidate in found:
             if candidate.sensor is not None:
                 candidate.sensor.close()
         return found
+
+    def _fit(self) -> Fit | None:
+        """The curve of this very machine, if it was calibrated."""
+        from carbon_magic.power.calibration import usable
+
+        fit, self.problem = usable(self._environ, self.machine)
+        return fit
 
     def _find_gpus(self) -> list[Candidate]:
         library = self._environ.get("CARBON_MAGIC_NVML")

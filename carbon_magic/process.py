@@ -56,8 +56,8 @@ class OwnBooks(Books):
         pace: seconds between two readings.
 
     Raises:
-        UnknownRegion: `CARBON_MAGIC_REGION` names no region.
         UnknownProvider: `CARBON_MAGIC_LIVE` names no provider of live intensities.
+        UnknownRegion: `CARBON_MAGIC_REGION` names no region.
     """
 
     def __init__(

@@ -44,9 +44,6 @@ ANSWER_S = 0.05
 LAST_S = 0.3
 """When it ends, it waits this long at most for readings that the last cells still need."""
 
-SETTINGS = ["region", "pue", "live", "scope", "interval_s", "rest_interval_s", "project"]
-"""What the session looks at again when it is set."""
-
 _current: Session | None = None
 
 
@@ -82,9 +79,10 @@ class Session:
         self._accounts.on_record = self._recorded
         self.live = LiveSwitch(self._accounts, self.environ, lambda: self.config.live)
         """Live intensities, where the user has named a provider of them."""
+        config.observe(lambda _: self.live.refresh(forget_said=True), names=["live"])
         self._feed = feed.Feed(order.sink) if order is not None else None
         self._keeper = Keeper(self._accounts, "kernel", self.environ, lambda: bool(config.keep_source))
-        config.observe(self._configured, names=SETTINGS)
+        config.observe(self._configured, names=["region", "pue", "scope", "interval_s", "rest_interval_s", "project"])
 
     # Switching
 
@@ -249,10 +247,10 @@ class Session:
             sampler.poke(ANSWER_S)
             problems = sampler.problems()
             idle_w = {c.sensor.name: (c.baseline.power_w().best, c.baseline.seen) for c in sampler.channels}
-        problems += [trouble for trouble in (self.trouble, neighbours and neighbours.problem) if trouble]
+        problems += self.live.problems()
+        troubles = (self.trouble, neighbours and neighbours.problem, self._meter.problem)
+        problems += [trouble for trouble in troubles if trouble]
         problems += self._keeper.writer.problems()
-        if self.live.live is not None:
-            problems += self.live.live.problems()
         return Findings(
             candidates=self._meter.candidates(),
             idle_w=idle_w,
@@ -292,7 +290,7 @@ class Session:
 
     def peek(self) -> Snapshot:
         """The session as of the last tick, at once; for the sampler's own thread."""
-        return self._accounts.snapshot._replace(tracking=self.tracking, place=self.place)
+        return self._accounts.snapshot._replace(tracking=self.tracking, place=self._accounts.held.place(self.place))
 
     def candidates(self) -> list[Candidate]:
         """The sensors that were found."""

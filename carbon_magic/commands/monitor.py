@@ -19,7 +19,6 @@ from types import FrameType
 from carbon_magic import written
 from carbon_magic.commands.live import live
 from carbon_magic.grid.intensity import place
-from carbon_magic.grid.live.choose import UnknownProvider
 from carbon_magic.grid.regions import UnknownRegion
 from carbon_magic.ledger.record import CellRecord, Status
 from carbon_magic.monitor import Monitor, Now
@@ -61,7 +60,7 @@ def monitor(
         watch = Monitor(label, machine=not command, place=_place(region), interval_s=interval_s)
     except UnknownRegion as error:
         raise UsageError(f"CARBON_MAGIC_REGION: {clean(str(error), 500)}") from None
-    except UnknownProvider as error:
+    except ValueError as error:  # another of the environment's words on the grid
         raise UsageError(clean(str(error), 500)) from None
     try:
         code, record = _command(watch, command, interval_s) if command else _machine(watch, interval_s)

@@ -77,7 +77,7 @@ def files(home: Path) -> list[Path]:
 
 def own_file(home: Path, session_id: str, network: bool) -> Path:
     """The file that a session of this host writes to."""
-    return home / (f"session-{_plain(session_id)}.db" if network else f"ledger-{_plain(host())}.db")
+    return home / (f"session-{file_name(session_id)}.db" if network else f"ledger-{file_name(host())}.db")
 
 
 def make_home(home: Path) -> None:
@@ -137,7 +137,7 @@ def filesystem(path: Path, mountinfo: Path = MOUNTINFO) -> str | None:
     return kind
 
 
-def _plain(name: str) -> str:
+def file_name(name: str) -> str:
     """A name as it may stand in a file's name on any platform."""
     if _PLAIN_NAME.fullmatch(name):
         return name

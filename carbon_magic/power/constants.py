@@ -87,6 +87,12 @@ NVML_SHORT: Final = Constant(
 IOREPORT: Final = Constant(Interval(0.85, 1.00, 1.15), "factor", f"{_JUDGED}; no independent validation found")
 BATTERY: Final = Constant(Interval(0.95, 1.00, 1.05), "factor", f"{_JUDGED}, for a discharge of 2 min or more")
 
+# A curve fitted to the machine: what other programs draw at the same load, over the mean of the two it was fitted with.
+CALIBRATED_WORK: Final = Constant(
+    Interval(0.90, 1.00, 1.25), "factor", f"{_JUDGED}: wide vector instructions draw more at the same load"
+)
+WALL_METER: Final = Constant(Interval(0.98, 1.00, 1.02), "factor", f"{_JUDGED}: a plug-in meter in its class")
+
 # From the pins of the components to the plug: a factor and watts on top.
 WALL_DESKTOP: Final = Constant(Interval(1.10, 1.20, 1.25), "factor", f"{_FISCHER}: fits of 1.18 to 1.24")
 WALL_DESKTOP_W: Final = Constant(Interval(0.0, 30.0, 50.0), "W", f"{_FISCHER}: offsets of 16 to 45 W")

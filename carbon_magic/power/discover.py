@@ -11,13 +11,17 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from carbon_magic.power.constants import TDP_DESKTOP_W, TDP_LAPTOP_W
-from carbon_magic.power.cpu_model import CpuModel, VcpuModel, table_tdp, vcpu_watts
+from carbon_magic.power.cpu_model import CpuModel, LoadModel, VcpuModel, table_tdp, vcpu_watts
 from carbon_magic.power.dram import GIB, DramModel, watts_per_gib
 from carbon_magic.power.machine import Machine
 from carbon_magic.power.powercap import ROOT_ONLY, PowercapSensor, Zone, zones
 from carbon_magic.power.sensor import Domain, Provenance, Sensor, SensorError
+
+if TYPE_CHECKING:
+    from carbon_magic.power.calibration import Fit
 
 Figures = dict[str, float | str | bool]
 BusySeconds = Callable[[], float]
@@ -55,16 +59,17 @@ class Candidate:
     """The opened sensor, in the used ones only."""
 
 
-def discover(machine: Machine, busy_s: BusySeconds) -> list[Candidate]:
+def discover(machine: Machine, busy_s: BusySeconds, fit: Fit | None = None) -> list[Candidate]:
     """The sensors of processors and memory, used ones first within each domain.
 
     Args:
         busy_s: busy CPU seconds of the machine since some moment, summed over its CPUs; for the models.
+        fit: the curve of this very machine, if it was calibrated.
     """
     found = zones(machine.root) if machine.platform == "linux" else []
     measured = _powercap(machine, found)
     packages = [item for item in measured if item.used and item.domain == "cpu"]
-    model = _cpu_model(machine, found, busy_s)
+    model = _cpu_model(machine, found, busy_s, fit)
     if packages:
         model = _unused(model, "The processor measures itself; this model takes over if that fails.")
     elif isinstance(model.sensor, VcpuModel):
@@ -73,13 +78,13 @@ def discover(machine: Machine, busy_s: BusySeconds) -> list[Candidate]:
     return [*packages, model, *(item for item in measured if item not in packages), *memory]
 
 
-def fallback_cpu(machine: Machine, busy_s: BusySeconds) -> Candidate:
+def fallback_cpu(machine: Machine, busy_s: BusySeconds, fit: Fit | None = None) -> Candidate:
     """The CPU model, opened: what stands in when the counters fail while the notebook runs.
 
     `figures["memory_included"]` tells whether its joules hold the memory's already.
     """
     found = zones(machine.root) if machine.platform == "linux" else []
-    return _cpu_model(machine, found, busy_s)
+    return _cpu_model(machine, found, busy_s, fit)
 
 
 def discover_gpus(library: Path | None = None, root: Path = Path("/")) -> list[Candidate]:
@@ -206,9 +211,11 @@ def _zone_figures(zone: Zone) -> Figures:
     return figures
 
 
-def _cpu_model(machine: Machine, found: Sequence[Zone], busy_s: BusySeconds) -> Candidate:
+def _cpu_model(machine: Machine, found: Sequence[Zone], busy_s: BusySeconds, fit: Fit | None) -> Candidate:
     """The best model that the machine's facts allow, opened."""
     cpus = machine.logical_cpus
+    if fit is not None:
+        return _calibrated(fit, busy_s, cpus)
     client = machine.form in ("laptop", "desktop")
     tdp_w, source = _tdp(machine, found)
     if machine.form == "vm" or (tdp_w is None and not client):
@@ -235,6 +242,23 @@ def _cpu_model(machine: Machine, found: Sequence[Zone], busy_s: BusySeconds) -> 
     if pl2_w is not None:
         figures["pl2_w"] = pl2_w
     reason = f"A curve of power over load, scaled to {tdp_w:g} W ({source})."
+    return Candidate("cpu-model", "cpu", sensor.provenance, True, reason, None, figures, sensor)
+
+
+def _calibrated(fit: Fit, busy_s: BusySeconds, cpus: int) -> Candidate:
+    sensor = LoadModel("cpu-model", "modelled", fit.points, cpus, busy_s)
+    low, high = fit.spread
+    figures: Figures = {
+        "fitted_at": fit.fitted_at,
+        "fitted_against": fit.reference,
+        "full_w": fit.points[-1][1].best,
+        "idle_w": fit.points[0][1].best,
+        "memory_included": False,
+    }
+    reason = (
+        f"A curve of power over load, fitted to this machine on {fit.fitted_at[:10]} against {fit.reference} "
+        f"(-{low:.0%} to +{high:.0%} at full load)."
+    )
     return Candidate("cpu-model", "cpu", sensor.provenance, True, reason, None, figures, sensor)
 
 

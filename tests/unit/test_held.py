@@ -328,7 +328,7 @@ def test_any_parts_add_up_and_stay_in_order(
     assert found.measured.own_j.best == pytest.approx(sum(m.own_j.best for m, _ in told if m.own_j is not None))
     mean = found.place.intensity_g_per_kwh
     values = [best for _, _, best in parts]
-    assert min(values) * (1 - 1e-9) <= mean.best <= max(values) * (1 + 1e-9)
+    assert min(values) - 1e-9 <= mean.best <= max(values) + 1e-9
     if found.measured.own_j.best > 1.0:
         assert found.grams.best == pytest.approx(found.measured.own_j.best / KWH * mean.best, rel=1e-9, abs=1e-12)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import queue
 import random
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -22,6 +23,7 @@ from carbon_magic.grid.live.choose import BUILT_IN, Choice, load
 from carbon_magic.grid.live.fetch import Asking
 from carbon_magic.grid.live.provider import Forecasts, Get, LiveError, Provider, Reading, checked, lifecycle_range
 from carbon_magic.grid.live.zone import InForce, Quote, Zone, in_force, without
+from carbon_magic.grid.regions import by_id
 from carbon_magic.snapshot import Place
 
 SOONEST_S = 60.0
@@ -177,7 +179,10 @@ class Live:
         if self._closed or not place.known:
             return False
         try:
-            return place.intensity_g_per_kwh == intensity(place.region)
+            row = by_id(place.region)
+            grid = row if row.grid_region is None else by_id(row.grid_region)
+            # A row that people have put over the table's is a figure of their own.
+            return str(grid.lifecycle_method) != "own" and place.intensity_g_per_kwh == intensity(place.region)
         except KeyError:
             return False
 
@@ -222,8 +227,8 @@ class Live:
             if zone is not None:
                 zone.asked = True
                 self._questions.put(zone)
-            if self._thread is not None:
-                return
+            if self._thread is not None or sys.is_finalizing():
+                return  # at the end of the process a thread may hang as it starts
             thread = threading.Thread(target=self._answer, name="carbon-magic live", daemon=True)
             # Debuggers stop and list every thread but those marked like this.
             thread.pydev_do_not_trace = True  # type: ignore[attr-defined]

@@ -7,6 +7,7 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from carbon_magic.grid.live.choose import Choice, UnknownProvider, choice
 from carbon_magic.grid.live.provider import LiveError, Reading
 from carbon_magic.grid.live.watch import Live
 from carbon_magic.grid.live.zone import Quote
+from carbon_magic.grid.regions import by_id
 from carbon_magic.quantity import Interval
 from carbon_magic.snapshot import Place
 
@@ -179,6 +181,12 @@ def test_an_unknown_region_and_one_with_a_figure_of_its_own_stay(world: World) -
     sweden = world.live("carbonintensity")
     assert sweden.now(place("SE", "user"), wanted=True).place == place("SE", "user")
     assert "no zone that is Sweden" in sweden.quote(place("SE", "user"))[1]
+    assert not world.asked
+
+
+def test_a_row_that_people_have_put_over_the_tables_stays(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "by_id", lambda region_id: replace(by_id(region_id), lifecycle_method="own"))  # type: ignore[arg-type]
+    assert world.live().now(FRANCE, wanted=True) == (FRANCE, None)
     assert not world.asked
 
 
