@@ -193,6 +193,10 @@ def snapshot_of(
                 label=one.window.options.label if one.window.options else None,
                 duration_s=one.duration_s,
                 energy_j=one.measured.own_j.best if one.measured and one.measured.own_j else None,
+                energy=one.measured.own_j if one.measured else None,
+                record_id=one.window.record_id,
+                cell_id=one.window.cell_id,
+                started_at=one.window.started_at,
             )
             for one in running
         ),

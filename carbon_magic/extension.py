@@ -56,6 +56,20 @@ class Extension:
         if self.config.auto_track:
             self.session.on()
         self.config.observe(self._auto_track, names=["auto_track"])
+        self._link()
+
+    def _link(self) -> None:
+        """Open the comm where a front end may listen: not in a terminal, and not in a run without one."""
+        from carbon_magic.comm.link import Link, kernel_of
+        from carbon_magic.run import feed
+
+        kernel = kernel_of(self.shell)
+        if kernel is None or feed.order() is not None:
+            return
+        link = Link(self.session, kernel)
+        link.open()
+        self.session.link = link
+        self._undo.append(link.close)
 
     def remove(self) -> None:
         """Undo what `install` did, in reverse."""

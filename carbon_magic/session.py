@@ -36,6 +36,8 @@ from carbon_magic.snapshot import Place, Snapshot
 from carbon_magic.windows import Threads, Window, status_of
 
 if TYPE_CHECKING:
+    from carbon_magic.comm.link import Link
+    from carbon_magic.power.candidate import Candidate
     from carbon_magic.views.doctor import Findings
 
 LINGER_S = 2.0
@@ -76,6 +78,8 @@ class Session:
         """The last error that was kept from the notebook."""
         self.options_of: Callable[[str], CellOptions | None] = options_of
         """How the options of a cell that begins are known."""
+        self.link: Link | None = None
+        """What a front end is told by, in a kernel that has one."""
         self._pid = os.getpid()
         self._threads = Threads()
         self._meter = Meter(self.environ, _scope(config))
@@ -103,12 +107,20 @@ class Session:
         self.tracking = True
         self._accounts.tracking = True
         self._ensure_sampler()
+        self._tell_link()
 
     def off(self) -> None:
         """Track no more cells, but those that begin with `%%carbon`. The one that runs is finished first."""
         self.tracking = False
         self._accounts.tracking = False
         self._rest()
+        self._tell_link()
+
+    def track(self, on: bool) -> None:
+        """Switch tracking and the setting with it, as `%carbon on` and `%carbon off` do."""
+        self.config.auto_track = on
+        if on != self.tracking:
+            (self.on if on else self.off)()
 
     def close(self) -> None:
         """End it all: the threads, the descriptors, the file among other kernels' files. What was measured is kept."""
@@ -129,6 +141,7 @@ class Session:
         """Forget the records and totals of this session and begin a new one."""
         self._accounts.reset(self._facts(), time.monotonic())
         self.settle(ANSWER_S)
+        self._tell_link()
 
     # What IPython's events call
 
@@ -311,7 +324,22 @@ class Session:
             self._said = before
             raise
         self._accounts.place = found
+        self._tell_link()
         return found
+
+    def peek(self) -> Snapshot:
+        """The session as of the last tick, at once; for the sampler's own thread."""
+        return self._accounts.snapshot._replace(tracking=self.tracking, place=self._accounts.held.place(self.place))
+
+    def candidates(self) -> list[Candidate]:
+        """The sensors that were found."""
+        sampler = self._meter.sampler
+        return list(sampler.candidates) if sampler is not None else []
+
+    @property
+    def busy(self) -> bool:
+        """Whether a cell runs, or has yet to be settled."""
+        return self._accounts.busy
 
     def hand_back_interrupt(self) -> None:
         """IPython swallows a KeyboardInterrupt in an event's callback: raise it again once that has returned."""
@@ -347,15 +375,25 @@ class Session:
         self._keeper.ticked(now_s)
         if self._feed is not None:
             self._feed.now(self._accounts)
+        if self.link is not None:
+            self.link.ticked()
 
     def _recorded(self, record: CellRecord, window: Window) -> None:
         """With each final record, in the sampler's thread."""
         self._keeper.record(record, window)
         if self._feed is not None:
             self._feed.record(record)
+        if self.link is not None:
+            self.link.recorded(record)
+
+    def _tell_link(self) -> None:
+        if self.link is not None:
+            self.link.changed()
 
     def _is_busy(self) -> bool:
-        return self._accounts.busy or time.monotonic() - self._last_close_s < LINGER_S
+        if self._accounts.busy or time.monotonic() - self._last_close_s < LINGER_S:
+            return True
+        return self.link is not None and self.link.watched
 
     def _place(self, cell: Said | None = None) -> Place:
         """The grid by what was said: for this cell, by magic, by config, by the environment; else where this is."""
@@ -368,9 +406,10 @@ class Session:
         return choose(said if cell is None else [("cell", cell), *said], self._whereabouts)
 
     def _moved(self) -> None:
-        """The cloud has told where this is, in a thread of its own."""
+        """Where this is may be known otherwise now: by a setting, or by the cloud, in a thread of its own."""
         if os.getpid() == self._pid:
             self._accounts.place = self._place()
+            self._tell_link()
 
     def _facts(self) -> Facts:
         order = feed.order()
@@ -391,7 +430,7 @@ class Session:
         if change.name in (*GRID, "pue", "region_note"):
             if change.name in GRID:
                 self._said = Said(note=self._said.note)
-            self._accounts.place = self._place()
+            self._moved()
         elif change.name == "cloud_metadata":
             self._whereabouts.ask_cloud(change.new, self._moved)
         elif change.name in ("interval_s", "rest_interval_s") and self._meter.sampler is not None:

@@ -55,6 +55,12 @@ class RunningCell(NamedTuple):
     label: str | None
     duration_s: float
     energy_j: float | None
+    energy: Interval | None = None
+    """The same with its range."""
+    record_id: str = ""
+    """Of the record that it will be."""
+    cell_id: str | None = None
+    started_at: str = ""
 
 
 class Snapshot(NamedTuple):

@@ -80,6 +80,16 @@ def is_ours(content: dict[str, Any]) -> bool:
     return html.startswith('<div style="border-left:2px solid #9e9e9e')
 
 
+def is_comm(message: Message) -> bool:
+    """Whether a message goes over carbon-magic's own comm, which no output holds."""
+    content = message["content"]
+    if message["msg_type"] == "comm_open":
+        return bool(content["target_name"] == "carbon_magic")
+    data = content.get("data")
+    known = ("state", "tick", "record", "history", "refused")
+    return message["msg_type"] == "comm_msg" and isinstance(data, dict) and data.get("type") in known
+
+
 def settled(text: str, folder: Path | None = None) -> str:
     """`text` without what differs from one process to the next."""
     if folder is not None:
@@ -105,7 +115,7 @@ def seen(outcome: Outcome, folder: Path | None = None) -> dict[str, Any]:
     streams: dict[str, str] = {}
     for message in outcome.published:
         kind, content = message["msg_type"], message["content"]
-        if kind in ("status", "execute_input") or is_ours(content):
+        if kind in ("status", "execute_input") or is_ours(content) or is_comm(message):
             continue
         if kind == "stream":
             if content["text"].startswith("ERROR! Session/line number was not unique"):

@@ -1,0 +1,54 @@
+"""Who looks: ticks are sent only while a view holds a lease, and never for long while nothing runs.
+
+A lease lasts a minute, and to the end of the cell that runs when it is over, because a front end's messages wait for
+the cell. After the last cell ticks go on for half a minute; then an idle kernel is as silent as if nobody looked, so
+that whoever culls idle kernels culls it.
+"""
+
+from __future__ import annotations
+
+LEASE_S = 60.0
+QUIET_S = 30.0
+MOST = 64
+"""More views than these do not look at one kernel."""
+
+
+class Leases:
+    """The leases of one kernel. Times are of the monotonic clock; every method may be called from any thread."""
+
+    def __init__(self) -> None:
+        self._until: dict[str, float] = {}
+        self._cell_ended_s = float("-inf")
+        self._running = False
+        self.keep_live = False
+        """Ticks go on while nothing runs: an idle kernel is then not culled."""
+
+    def take(self, view: str, now_s: float) -> None:
+        """A view looks."""
+        if view in self._until or len(self._until) < MOST:
+            self._until[view] = now_s + LEASE_S
+
+    def release(self, view: str) -> None:
+        """It looks no longer."""
+        self._until.pop(view, None)
+
+    def release_all(self) -> None:
+        """Nobody looks."""
+        self._until.clear()
+
+    def note(self, running: bool, now_s: float) -> None:
+        """Whether a cell runs, as of now."""
+        if running or self._running:
+            self._cell_ended_s = now_s
+        self._running = running
+
+    def watched(self, now_s: float) -> bool:
+        """Whether ticks are to be sent."""
+        if not self._until:
+            return False
+        if self._running:
+            return True
+        for view, until_s in list(self._until.items()):
+            if until_s < now_s:
+                self._until.pop(view, None)
+        return bool(self._until) and (self.keep_live or now_s - self._cell_ended_s < QUIET_S)
