@@ -43,6 +43,12 @@ class CarbonMagic(Configurable):
         help="Ask for the live intensity: electricitymaps, carbonintensity, with :ZONE if need be. Unset, nobody is.",
     ).tag(config=True)
 
+    keep_live = Bool(
+        False,
+        help="Keep the panel's figures coming while the kernel is idle. An idle kernel is then not culled while"
+        " somebody looks.",
+    ).tag(config=True)
+
     @validate("region")
     def _check_region(self, proposal: Any) -> str | None:
         if not proposal.value:

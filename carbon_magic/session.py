@@ -80,6 +80,7 @@ class Session:
         self.live = LiveSwitch(self._accounts, self.environ, lambda: self.config.live)
         """Live intensities, where the user has named a provider of them."""
         config.observe(lambda _: self.live.refresh(forget_said=True), names=["live"])
+        config.observe(self._keep_live, names=["keep_live"])
         self._feed = feed.Feed(order.sink) if order is not None else None
         self._keeper = Keeper(self._accounts, "kernel", self.environ, lambda: bool(config.keep_source))
         config.observe(self._configured, names=["region", "pue", "scope", "interval_s", "rest_interval_s", "project"])
@@ -349,6 +350,10 @@ class Session:
         if self.link is not None:
             self.link.changed()
 
+    def _keep_live(self, change: Any) -> None:
+        if self.link is not None:
+            self.link.keep_live(bool(change.new))
+
     def _is_busy(self) -> bool:
         if self._accounts.busy or time.monotonic() - self._last_close_s < LINGER_S:
             return True
@@ -388,8 +393,6 @@ class Session:
                 self._said_region = None
             self._accounts.place = self._place()
             self._tell_link()
-        elif change.name == "live":
-            self.live.refresh(forget_said=True)
         elif change.name in ("interval_s", "rest_interval_s") and self._meter.sampler is not None:
             self._meter.sampler.pace = Pace(self.config.interval_s, self.config.rest_interval_s)
         elif change.name in ("scope", "project"):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from carbon_magic.comm import messages
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 LONGEST_NAME = 80
 TRACKED_AT_ONCE = 256
 """Records of one tick beyond this are in the history alone: a loop of a thousand cells must not flood the socket."""
+OFTEN_S = 0.5
+"""Ticks are sent no oftener, unless a cell has begun or ended: who asks for figures has the sensors read at once."""
+MOST_REGIONS = 500
+"""So many rows of the user's own are sent."""
 
 
 class Link:
@@ -53,13 +57,18 @@ class Link:
         self._comm: Any = None
         self._records: list[CellRecord] = []
         self._sent_until = 0.0
-        self._gaps = 0
+        self._ticked_s = float("-inf")
+        self._ran: tuple[str, ...] = ()
+        self._gap: tuple[object, object] | None = None
+        self._welcoming = False
+        self._regions: list[list[Any]] | None = None
         self._undo: Callable[[], None] = lambda: None
 
     # Opening and closing
 
     def open(self) -> None:
         """Open the comm and say how things stand."""
+        self.leases.keep_live = bool(self._session.config.keep_live)
         self._comm = _create(messages.TARGET, self._state())
         self._comm.on_msg(self._received)
         self._comm.on_close(lambda _: self._forget())
@@ -93,11 +102,15 @@ class Link:
     def ticked(self) -> None:
         """After each tick, in the sampler's thread."""
         snapshot, now = self._session.peek(), self._wall()
-        self.leases.note(bool(snapshot.running) or self._session.busy, self._clock())
+        running = bool(snapshot.running) or self._session.busy
+        self.leases.note(running, self._clock(), ended=bool(self._records))
         sampler = self._session.sampler
-        if sampler is not None and len(sampler.timeline.gaps) != self._gaps:
-            self._gaps = len(sampler.timeline.gaps)
-            self.samples.add(Sample(now - 0.001, None, None, None))
+        if sampler is not None:
+            # Another sampler has begun after a time in which nothing was tracked.
+            gap = (sampler, sampler.timeline.gaps[-1] if sampler.timeline.gaps else None)
+            if self._gap is not None and gap != self._gap:
+                self.samples.add(Sample(now - 0.001, None, None, None))
+            self._gap = gap
         powers = {domain: total.power_w for domain, total in snapshot.domains.items()}
         if any(power is not None for power in powers.values()):
             self.samples.add(Sample(now, powers.get("cpu"), powers.get("gpu"), powers.get("dram")))
@@ -105,7 +118,8 @@ class Link:
             return
         records, self._records = self._records, []
         candidates = self._session.candidates()
-        watched = self.watched
+        ran, self._ran = self._ran, tuple(cell.record_id for cell in snapshot.running)
+        watched = self.watched and (bool(records) or ran != self._ran or self._clock() - self._ticked_s >= OFTEN_S)
         if not (records or watched):
             return
         sums = messages.totals(snapshot, candidates, now)
@@ -113,13 +127,24 @@ class Link:
             self._send(messages.record(record, sums if record is records[-1] else None))
         if watched:
             fresh = self.samples.since(self._sent_until)[-messages.MOST_SAMPLES :]
-            self._sent_until = now
+            self._sent_until, self._ticked_s = now, self._clock()
             self._send(messages.tick(snapshot, sums, fresh))
 
     def changed(self) -> None:
         """Tracking was switched, the region was set, the session began anew."""
         if self._comm is not None:
             self._soon(lambda: self._send(self._state()))
+
+    def keep_live(self, on: bool) -> None:
+        """The setting has changed."""
+        self.leases.keep_live = on
+        self._wake()
+
+    def _wake(self) -> None:
+        """Have the sampler look anew how often readings are wanted."""
+        sampler = self._session.sampler
+        if sampler is not None and self.watched:
+            sampler.call_soon(sampler.tick)
 
     # What a front end says
 
@@ -133,7 +158,9 @@ class Link:
         if os.getpid() != self._pid:
             return
         if kind == "hello":
-            self._soon(self._welcome)
+            if not self._welcoming:  # one answer does for all who ask while it waits
+                self._welcoming = True
+                self._soon(self._welcome)
         elif kind in ("lease", "release"):
             view = data.get("view")
             if isinstance(view, str) and 0 < len(view) <= LONGEST_NAME:
@@ -141,9 +168,19 @@ class Link:
         elif kind == "region":
             self._set_region(data.get("region"))
         elif kind == "track" and isinstance(data.get("on"), bool):
-            self._session.track(data["on"])
+            self._track(data["on"])
+        elif kind == "keep_live" and isinstance(data.get("on"), bool):
+            self._session.config.keep_live = data["on"]
+
+    def _track(self, on: bool) -> None:
+        try:
+            self._session.track(on)
+        except Exception as error:
+            why = f"{type(error).__name__}: {error}"
+            self._soon(lambda: self._send(messages.refused("track", why)))
 
     def _welcome(self) -> None:
+        self._welcoming = False
         self._send(self._state())
         snapshot = self._session.peek()
         self._send(messages.history(snapshot, self.samples.thinned(messages.MOST_SAMPLES)))
@@ -158,9 +195,8 @@ class Link:
             return
         before = self.watched
         self.leases.take(view, self._clock())
-        sampler = self._session.sampler
-        if not before and sampler is not None and self.watched:
-            sampler.call_soon(sampler.tick)
+        if not before:
+            self._wake()
 
     def _set_region(self, asked: Any) -> None:
         if asked is not None and not (isinstance(asked, str) and 0 < len(asked) <= LONGEST_NAME):
@@ -174,7 +210,10 @@ class Link:
     # Sending
 
     def _state(self) -> messages.Message:
-        return messages.state(self._session.peek(), self._session.candidates(), now=self._wall(), regions=[])
+        if self._regions is None:
+            self._regions = _own_regions(self._session.environ)
+        snapshot, candidates = self._session.peek(), self._session.candidates()
+        return messages.state(snapshot, candidates, now=self._wall(), regions=self._regions)
 
     def _soon(self, send: Callable[[], None]) -> None:
         """Send in the sampler's thread where there is one, so that a session has one writer."""
@@ -196,16 +235,27 @@ class Link:
             self._forget()
 
 
-def kernel_of(shell: Any) -> Any:
-    """The ipykernel around a shell, or None in a terminal."""
-    return getattr(shell, "kernel", None)
+def _own_regions(environ: Mapping[str, str]) -> list[list[Any]]:
+    """The rows of the table that are the user's own, and those that follow them."""
+    if not environ.get("CARBON_MAGIC_DATA"):
+        return []
+    from carbon_magic.grid.regions import all_regions, by_id
+    from carbon_magic.views.browser_table import browser_row
+
+    try:
+        grids = [(row, by_id(row.grid_region or row.id)) for row in all_regions()]
+    except ValueError:
+        return []  # the file is wrong, which the doctor says
+    return [browser_row(row) for row, grid in grids if grid.lifecycle_method == "own"][:MOST_REGIONS]
 
 
 def _create(target: str, data: messages.Message) -> Any:
-    """A comm of this kernel; the package `comm` has it from ipykernel 6.18 on."""
+    """A comm of this kernel. The package `comm` has it from ipykernel 6.18 on, and beside an older one only a dummy."""
     try:
         from comm import create_comm
     except ImportError:
+        create_comm = None  # type: ignore[assignment,unused-ignore]
+    if create_comm is None or create_comm.__module__.partition(".")[0] == "comm":
         from ipykernel.comm import Comm
 
         make: Any = Comm

@@ -24,7 +24,7 @@ PROTOCOL = 1
 TARGET = "carbon_magic"
 MOST_CELLS = 120
 """So many cells at most stand in a history: half of them the dearest, the others the latest."""
-MOST_SAMPLES = 600
+MOST_SAMPLES = 300
 MOST_PROBLEMS = 10
 LONGEST = 300
 
@@ -222,7 +222,8 @@ def _seconds(text: str) -> float:
 
 
 def _text(text: object, most: int = LONGEST) -> str:
-    return str(text)[:most]
+    """Bounded, and without halves of surrogate pairs, which no message can carry."""
+    return str(text)[:most].encode("utf-8", "replace").decode("utf-8")
 
 
 def _measured_part(snapshot: Snapshot) -> float | None:
@@ -267,7 +268,7 @@ def _grid(place: Place) -> Message:
     figures = written.intensity_range(place.intensity_g_per_kwh)
     if not place.known:
         words = f"Grids of the world: {figures.alone} ({credit}), 5th to 95th percentile of countries."
-        return {"domain": "grid", "state": "Unknown", "provenance": "assumed", "words": words}
+        return {"domain": "grid", "state": "Unknown", "provenance": "assumed", "words": _text(words)}
     assumed = place.source not in SAID
     state = "Assumed" if assumed else "Published"
     words = f"{place.name}: {figures} ({credit}), annual mean, life cycle."
