@@ -9,6 +9,7 @@ kernel: what is not understood is dropped.
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -53,8 +54,11 @@ class Link:
         self._kernel = kernel
         self._clock = clock
         self._wall = wall
-        self._pid = os.getpid()
+        self.pid = os.getpid()
         self._comm: Any = None
+        self._listeners: list[tuple[Callable[[messages.Message], None], Callable[[], bool]]] = []
+        """Widgets of this kernel, and whether each still lives."""
+        self._chart: Any = None
         self._records: list[CellRecord] = []
         self._sent_until = 0.0
         self._ticked_s = float("-inf")
@@ -79,7 +83,9 @@ class Link:
         comm, self._comm = self._comm, None
         self._undo()
         self._undo = lambda: None
-        if comm is not None and os.getpid() == self._pid:
+        self._listeners.clear()
+        self._chart = None
+        if comm is not None and os.getpid() == self.pid:
             comm.close()
 
     def _forget(self) -> None:
@@ -92,11 +98,30 @@ class Link:
     @property
     def watched(self) -> bool:
         """Whether somebody looks, so that readings are wanted every second."""
-        return self._comm is not None and self.leases.watched(self._clock())
+        return self._listened and self.leases.watched(self._clock())
+
+    @property
+    def _listened(self) -> bool:
+        return self._comm is not None or bool(self._listeners)
+
+    # Widgets
+
+    def add_listener(self, send: Callable[[messages.Message], None], alive: Callable[[], bool]) -> None:
+        """Have all that is sent given to a widget too, in the sampler's thread, as long as it lives."""
+        self._listeners = [*self._listeners, (send, alive)]
+
+    def opening(self) -> list[messages.Message]:
+        """What a view begins with."""
+        snapshot = self._session.peek()
+        found = [self._state(), messages.history(snapshot, self.samples.thinned(messages.MOST_SAMPLES))]
+        if snapshot.energy_j is not None:
+            sums = messages.totals(snapshot, self._session.candidates(), self._wall())
+            found.append(messages.tick(snapshot, sums, []))
+        return found
 
     def recorded(self, record: CellRecord) -> None:
         """A cell's final record; in the sampler's thread, sent with the tick that settled it."""
-        if self._comm is not None:
+        if self._listened:
             self._records.append(record)
 
     def ticked(self) -> None:
@@ -114,7 +139,7 @@ class Link:
         powers = {domain: total.power_w for domain, total in snapshot.domains.items()}
         if any(power is not None for power in powers.values()):
             self.samples.add(Sample(now, powers.get("cpu"), powers.get("gpu"), powers.get("dram")))
-        if self._comm is None:
+        if not self._listened:
             return
         records, self._records = self._records, []
         candidates = self._session.candidates()
@@ -132,7 +157,7 @@ class Link:
 
     def changed(self) -> None:
         """Tracking was switched, the region was set, the session began anew."""
-        if self._comm is not None:
+        if self._listened:
             self._soon(lambda: self._send(self._state()))
 
     def keep_live(self, on: bool) -> None:
@@ -152,11 +177,15 @@ class Link:
         """A message of a front end, from whatever thread. Nothing is raised, whatever it holds."""
         try:
             data = message["content"]["data"]
-            kind = data.get("type")
-        except (AttributeError, KeyError, TypeError):  # no message of ours
+        except (KeyError, TypeError):  # no message of ours
             return
-        if os.getpid() != self._pid:
+        self.heard(data)
+
+    def heard(self, data: Any) -> None:
+        """What a front end or a widget says."""
+        if not isinstance(data, dict) or os.getpid() != self.pid:
             return
+        kind = data.get("type")
         if kind == "hello":
             if not self._welcoming:  # one answer does for all who ask while it waits
                 self._welcoming = True
@@ -171,6 +200,9 @@ class Link:
             self._track(data["on"])
         elif kind == "keep_live" and isinstance(data.get("on"), bool):
             self._session.config.keep_live = data["on"]
+        elif kind == "chart" and threading.current_thread() is threading.main_thread():
+            # Elsewhere a cell runs meanwhile, under which making it takes seconds: it is asked for by the shell.
+            self._give_chart()
 
     def _track(self, on: bool) -> None:
         try:
@@ -181,13 +213,23 @@ class Link:
 
     def _welcome(self) -> None:
         self._welcoming = False
-        self._send(self._state())
-        snapshot = self._session.peek()
-        self._send(messages.history(snapshot, self.samples.thinned(messages.MOST_SAMPLES)))
-        if snapshot.energy_j is not None:
-            sums = messages.totals(snapshot, self._session.candidates(), self._wall())
-            self._send(messages.tick(snapshot, sums, []))
+        for message in self.opening():
+            self._send(message)
         self._sent_until = self._wall()
+
+    def _give_chart(self) -> None:
+        """The chart for a front end to show: made once, and the same for all who ask."""
+        from carbon_magic.views.panel import PanelMissing, chart
+
+        try:
+            self._chart = self._chart or chart(self)
+            answer = messages.chart(self._chart.model_id)
+        except PanelMissing as missing:
+            answer = messages.refused("chart", str(missing))
+        except Exception as error:
+            # bqplot and anywidget are others' code, of any version: then there is no chart, and all else works.
+            answer = messages.refused("chart", f"{type(error).__name__}: {error}")
+        self._soon(lambda: self._send(answer))
 
     def _lease(self, view: str, *, taken: bool) -> None:
         if not taken:
@@ -224,15 +266,26 @@ class Link:
             send()
 
     def _send(self, message: messages.Message) -> None:
-        comm = self._comm
-        if comm is None or os.getpid() != self._pid:
+        if os.getpid() != self.pid:
             return
-        try:
-            comm.send(message)
-        except Exception as error:
-            # The kernel shuts down, or its sockets are gone: then nobody listens either.
-            self._session.trouble = f"the comm: {type(error).__name__}: {error}"
-            self._forget()
+        comm = self._comm
+        if comm is not None:
+            try:
+                comm.send(message)
+            except Exception as error:
+                # The kernel shuts down, or its sockets are gone: then nobody listens either.
+                self._session.trouble = f"the comm: {type(error).__name__}: {error}"
+                self._forget()
+        for listener in self._listeners:
+            send, alive = listener
+            try:
+                if alive():
+                    send(message)
+                    continue
+            except Exception as error:
+                # A widget that is being closed: the others still want to know.
+                self._session.trouble = f"the panel: {type(error).__name__}: {error}"
+            self._listeners = [other for other in self._listeners if other is not listener]
 
 
 def _own_regions(environ: Mapping[str, str]) -> list[list[Any]]:

@@ -146,6 +146,11 @@ def refused(what: str, why: str) -> Message:
     return {"type": "refused", "what": what, "why": _text(why)}
 
 
+def chart(model_id: str) -> Message:
+    """The power chart's widget."""
+    return {"type": "chart", "model_id": model_id}
+
+
 def ended(cell: CellRecord) -> Message:
     """A finished cell."""
     parts: dict[Domain, tuple[float | None, Provenance | None]] = {
