@@ -84,6 +84,12 @@ class CarbonMagic(Configurable):
             raise TraitError(str(error)) from error
         return str(proposal.value)
 
+    keep_live = Bool(
+        False,
+        help="Keep the panel's figures coming while the kernel is idle. An idle kernel is then not culled while"
+        " somebody looks.",
+    ).tag(config=True)
+
     @validate("region")
     def _check_region(self, proposal: Any) -> str | None:
         if not proposal.value:

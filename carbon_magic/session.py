@@ -95,6 +95,7 @@ class Session:
         self.live = LiveSwitch(self._accounts, self.environ, lambda: self.config.live)
         """Live intensities, where the user has named a provider of them."""
         config.observe(lambda _: self.live.refresh(forget_said=True), names=["live"])
+        config.observe(self._keep_live, names=["keep_live"])
         self._feed = feed.Feed(order.sink) if order is not None else None
         self._keeper = Keeper(self._accounts, "kernel", self.environ, lambda: bool(config.keep_source))
         config.observe(self._configured, names=SETTINGS)
@@ -389,6 +390,10 @@ class Session:
     def _tell_link(self) -> None:
         if self.link is not None:
             self.link.changed()
+
+    def _keep_live(self, change: Any) -> None:
+        if self.link is not None:
+            self.link.keep_live(bool(change.new))
 
     def _is_busy(self) -> bool:
         if self._accounts.busy or time.monotonic() - self._last_close_s < LINGER_S:

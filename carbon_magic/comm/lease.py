@@ -36,9 +36,9 @@ class Leases:
         """Nobody looks."""
         self._until.clear()
 
-    def note(self, running: bool, now_s: float) -> None:
-        """Whether a cell runs, as of now."""
-        if running or self._running:
+    def note(self, running: bool, now_s: float, *, ended: bool = False) -> None:
+        """Whether a cell runs, as of now, and whether one has ended since the last time: short ones are never seen."""
+        if running or ended or self._running:
             self._cell_ended_s = now_s
         self._running = running
 

@@ -26,9 +26,9 @@ PROTOCOL = 1
 TARGET = "carbon_magic"
 MOST_CELLS = 120
 """So many cells at most stand in a history: half of them the dearest, the others the latest."""
-MOST_SAMPLES = 600
+MOST_SAMPLES = 300
 MOST_PROBLEMS = 10
-MOST_REGIONS = 200
+MOST_REGIONS = 500
 LONGEST = 300
 
 Message = dict[str, Any]
@@ -158,6 +158,11 @@ def refused(what: str, why: str) -> Message:
     return {"type": "refused", "what": what, "why": _text(why)}
 
 
+def chart(model_id: str) -> Message:
+    """The power chart's widget."""
+    return {"type": "chart", "model_id": model_id}
+
+
 def ended(cell: CellRecord) -> Message:
     """A finished cell."""
     parts: dict[Domain, tuple[float | None, Provenance | None]] = {
@@ -234,7 +239,8 @@ def _seconds(text: str) -> float:
 
 
 def _text(text: object, most: int = LONGEST) -> str:
-    return str(text)[:most]
+    """Bounded, and without halves of surrogate pairs, which no message can carry."""
+    return str(text)[:most].encode("utf-8", "replace").decode("utf-8")
 
 
 def _measured_part(snapshot: Snapshot) -> float | None:
@@ -279,12 +285,8 @@ def _grid(place: Place) -> Message:
     figures = written.intensity_range(place.intensity_g_per_kwh)
     if not place.known:
         words = f"Grids of the world: {figures.alone} ({credit}), 5th to 95th percentile of countries."
-        return {"domain": "grid", "state": "Unknown", "provenance": "assumed", "words": words}
+        return {"domain": "grid", "state": "Unknown", "provenance": "assumed", "words": _text(words)}
     assumed = place.source == "timezone"
+    state = "Assumed" if assumed else "Published"
     words = f"{place.name}: {figures} ({credit}), annual mean, life cycle."
-    return {
-        "domain": "grid",
-        "state": "Assumed" if assumed else "Published",
-        "provenance": "assumed" if assumed else "modelled",
-        "words": _text(words),
-    }
+    return {"domain": "grid", "state": state, "provenance": "assumed" if assumed else "modelled", "words": _text(words)}
