@@ -77,11 +77,10 @@ def chart(link: Link) -> Any:
     from bqplot import Axis, Figure, LinearScale, Lines
     from ipywidgets import GridBox, Layout
 
-    nan = float("nan")
     scales = {"x": LinearScale(min=-300.0, max=0.0), "y": LinearScale(min=0.0, max=5.0)}
 
     def lines(**looks: Any) -> Any:
-        return Lines(x=[-300.0, 0.0], y=[[nan, nan]], scales=scales, **looks)
+        return Lines(x=[-300.0, 0.0], y=[[0.0, 0.0]], scales=scales, **looks)
 
     area = lines(fill="between", fill_opacities=[0.48], stroke_width=0.0, colors=["transparent"])
     solid = lines(stroke_width=1.5, colors=["transparent"])
@@ -134,6 +133,8 @@ def _widget_class() -> Any:
         """A widget fed by messages."""
 
         _esm = "export default { render() {} };"
+        _css = " "
+        """Both are here so that anywidget makes traits of them; each widget is given its own."""
         opening = traitlets.List().tag(sync=True)
         """What there was when it was made."""
         parts = traitlets.Dict().tag(sync=True)
