@@ -195,11 +195,13 @@ def test_with_tracking_off_only_cells_that_ask_are_measured(kernels: Callable[..
     kernel = kernels("vm")
     kernel.run()
     kernel.run(kernel.session.off)
-    assert not sampler_threads()
+    # On a busy machine the last reading may come too late for the cell's end; then the next one lets the thread go.
     assert kernel.run() is None
+    assert not sampler_threads()
     record = kernel.record(lambda: time.sleep(0.05), raw_cell="%%carbon -n asked\nx = 1")
     assert record.label == "asked"
     assert record.energy_j is not None
+    assert kernel.run() is None
     assert not sampler_threads()
     kernel.session.on()
     assert kernel.record().energy_j is not None
