@@ -33,9 +33,12 @@ if not TYPE_CHECKING:
 
 def load_ipython_extension(ipython: Any) -> None:
     """`%load_ext carbon_magic`: track every cell of this kernel. Calling it again changes nothing."""
+    from carbon_magic.resident import resident_bytes
+
+    before_bytes = resident_bytes()
     from carbon_magic.extension import load
 
-    load(ipython)
+    load(ipython, before_bytes)
 
 
 def unload_ipython_extension(ipython: Any) -> None:

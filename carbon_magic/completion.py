@@ -78,11 +78,18 @@ def _live(before: list[str], event: Any) -> list[str]:
     return [*names(), "off"] if len(before) == 1 else []
 
 
+def _doctor(before: list[str], event: Any) -> list[str]:
+    from carbon_magic.magics import DOCTOR_OPTIONS
+
+    return list(DOCTOR_OPTIONS) if len(before) == 1 else []
+
+
 OFFERS: dict[str, Callable[[list[str], Any], list[str]]] = {
     "cells": _cells,
     "history": _history,
     "compare": _compare,
     "region": _region,
     "live": _live,
+    "doctor": _doctor,
 }
 """By subcommand: what may come after the words before."""

@@ -15,6 +15,7 @@ from carbon_magic.completion import complete_line
 from carbon_magic.config import CarbonMagic
 from carbon_magic.magics import CarbonMagics, show_result
 from carbon_magic.options import CellTransformer
+from carbon_magic.resident import resident_bytes
 from carbon_magic.session import Session
 
 _COMMANDS = ("%carbon", "%%carbon")
@@ -118,8 +119,9 @@ class Extension:
             self.session.trouble = f"{type(error).__name__}: {error}"
 
 
-def load(shell: Any) -> None:
-    """Install into `shell`, unless it is there already."""
+def load(shell: Any, before_bytes: int | None = None) -> None:
+    """Install into `shell`, unless it is there already; `before_bytes` is the process's memory before anything of this
+    package was imported."""
     global _extension  # noqa: PLW0603 - one kernel has one extension
     if _extension is not None:
         return
@@ -130,6 +132,9 @@ def load(shell: Any) -> None:
         extension.remove()
         raise
     _extension = extension
+    now_bytes = resident_bytes()
+    if before_bytes is not None and now_bytes is not None:
+        extension.session.loaded_bytes = max(0, now_bytes - before_bytes)
     sessions.set_current(extension.session)
 
 

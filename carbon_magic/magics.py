@@ -50,6 +50,8 @@ HELP = """\
 %carbon live PROVIDER   ask electricitymaps or carbonintensity from now on
 %carbon live off        ask nobody, use annual figures
 %carbon doctor          the sensors found, which are used and why
+        [--json]          as JSON
+        [--report]        as a block for bug reports, without names or paths
 %carbon reset           forget this session's figures and begin anew
 %carbon methods         how the figures are made, and what they leave out
 %carbon help            this page
@@ -65,6 +67,7 @@ Settings: %config CarbonMagic
 COMMANDS = ("cells", "history", "compare", "panel", "region", "live", "on", "off", "doctor", "reset", "methods", "help")
 Sort = Literal["energy", "time"]
 SORTS = ("energy", "time")
+DOCTOR_OPTIONS = ("--json", "--report")
 MOST_CELLS = 1000
 LIVE_S = 3.0
 """The live value is waited for at most this long."""
@@ -208,10 +211,20 @@ class CarbonMagics(Magics):
         print("Tracking is off. A cell that begins with %%carbon is still measured.")
 
     def _doctor(self, words: list[str]) -> None:
-        _no_more("doctor", words)
-        from carbon_magic.views.doctor import doctor_text
+        for word in words:
+            if word not in DOCTOR_OPTIONS:
+                raise UsageError(_unknown("%carbon doctor has no", word, DOCTOR_OPTIONS))
+        if len(words) > 1:
+            raise UsageError(f"%carbon doctor takes one of {' and '.join(DOCTOR_OPTIONS)}")
+        found = self.session.findings()
+        if not words:
+            from carbon_magic.views.doctor import doctor
 
-        _say(doctor_text(self.session.findings()).rstrip("\n"))
+            _display(doctor(found))
+            return
+        from carbon_magic.views.doctor_data import in_form
+
+        _say(in_form(found, words[0].lstrip("-"), self.session.environ).rstrip("\n"))
 
     def _reset(self, words: list[str]) -> None:
         _no_more("reset", words)

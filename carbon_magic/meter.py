@@ -52,6 +52,8 @@ class Meter:
         self.problem: str | None = None
         """Why the calibration that is kept is not used, in words."""
         self._counted = (float("-inf"), 1)
+        self.started_s: float | None = None
+        """When the sampler started, by the monotonic clock."""
 
     def set_scope(self, scope: ScopeOption) -> None:
         """Look again at what part of the machine is this work's.
@@ -101,7 +103,7 @@ class Meter:
             replace_cpu=lambda: fallback_cpu(self.machine, lambda: usage.busy_s, fit),
             pace=pace,
         )
-        self.sampler = sampler
+        self.sampler, self.started_s = sampler, time.monotonic()
         ready(sampler)
         sampler.start(threaded=threaded)
         return sampler
@@ -115,16 +117,22 @@ class Meter:
             self.neighbours.leave()
             self.neighbours = None
 
-    def part(self) -> Part:
-        """The part of the machine that is this process's at rest: what is allotted, divided among the live kernels."""
-        given = self.allotment
-        if given.scope == "shared":
-            return Part(None, None, None, self.machine.logical_cpus)
+    @property
+    def kernels(self) -> int:
+        """Live kernels that divide the allotment, this one included."""
         counted_s, kernels = self._counted
         now_s = time.monotonic()
         if self.neighbours is not None and now_s - counted_s > COUNT_AGAIN_S:
             kernels = self.neighbours.count()
             self._counted = (now_s, kernels)
+        return kernels
+
+    def part(self) -> Part:
+        """The part of the machine that is this process's at rest: what is allotted, divided among the live kernels."""
+        given = self.allotment
+        if given.scope == "shared":
+            return Part(None, None, None, self.machine.logical_cpus)
+        kernels = self.kernels
         cpu = None if given.cpu_part is None else given.cpu_part / kernels
         memory = cpu if given.memory_part is None else given.memory_part / kernels
         return Part(cpu, memory, 1.0 / kernels, self.machine.logical_cpus)

@@ -7,7 +7,6 @@ loaded (or, with tracking off, when a cell begins with `%%carbon`) and leaves no
 from __future__ import annotations
 
 import os
-import platform
 import signal
 import threading
 import time
@@ -38,7 +37,7 @@ from carbon_magic.windows import Threads, Window, status_of
 if TYPE_CHECKING:
     from carbon_magic.comm.link import Link
     from carbon_magic.power.candidate import Candidate
-    from carbon_magic.views.doctor import Findings
+    from carbon_magic.views.findings import Findings
 
 LINGER_S = 2.0
 """After the last cell the sampler keeps its pace this long: the next cell often comes at once."""
@@ -74,6 +73,8 @@ class Session:
         self.config = config
         self.environ = os.environ if environ is None else environ
         self.tracking = False
+        self.loaded_bytes: int | None = None
+        """Memory that was added to the process while the extension was loaded."""
         self.trouble: str | None = None
         """The last error that was kept from the notebook."""
         self.options_of: Callable[[str], CellOptions | None] = options_of
@@ -260,29 +261,33 @@ class Session:
 
     def findings(self) -> Findings:
         """What the doctor reports."""
-        from carbon_magic.views.doctor import Findings
+        from carbon_magic import diagnosis
+        from carbon_magic.views.findings import Findings
 
-        sampler, neighbours, given = self._meter.sampler, self._meter.neighbours, self._meter.allotment
-        problems, idle_w = [], {}
+        meter, sampler, given = self._meter, self._meter.sampler, self._meter.allotment
+        problems = []
         if sampler is not None:
             sampler.poke(ANSWER_S)
             problems = sampler.problems()
-            idle_w = {c.sensor.name: (c.baseline.power_w().best, c.baseline.seen) for c in sampler.channels}
         problems += self.live.problems()
-        troubles = (self.trouble, neighbours and neighbours.problem, self._meter.problem)
+        troubles = (self.trouble, meter.neighbours and meter.neighbours.problem, meter.problem)
         problems += [trouble for trouble in troubles if trouble]
         problems += [*self._keeper.writer.problems(), *regions_table.problems()]
+        candidates = meter.candidates()
         return Findings(
-            candidates=self._meter.candidates(),
-            idle_w=idle_w,
+            candidates=candidates,
+            idle=diagnosis.idle_powers(sampler, candidates),
             tracking=self.tracking,
             scope=given.scope,
             scope_reason=given.reason,
+            share_notes=diagnosis.share_notes(meter),
             place=self.live.state().place,
             problems=problems,
-            versions=f"carbon-magic {__version__}, Python {platform.python_version()}, {platform.system()}",
+            versions=diagnosis.versions(),
+            machine=diagnosis.machine_facts(meter.machine),
             records=self._keeper.where(),
             rest=sampler.rest() if sampler is not None else None,
+            overhead=diagnosis.overhead_of(sampler, meter.started_s, self.loaded_bytes),
         )
 
     @property

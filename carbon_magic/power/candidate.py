@@ -21,7 +21,8 @@ class Candidate:
     reason: str
     """Why it is used, or why not."""
     fix: str | None = None
-    """What the user can do to have it used; nothing here is ever done unasked."""
+    """What the user can do to have it used, and what that exposes; nothing here is ever done unasked. A line that
+    ends in neither a full stop nor a colon is to be typed or copied as it is."""
     figures: Figures = field(default_factory=dict)
     """What was found out: `tdp_w`, `tdp_source`, `vcpu_idle_w`, `memory_gib` and the like."""
     sensor: Sensor | None = None

@@ -34,11 +34,15 @@ UDEV_RULE = (
 """Lets the group `rapl` read the energy counters, from each start of the machine on."""
 
 RAPL_FIX = f"""\
-To let a group read the counters, an administrator runs: groupadd --system rapl; usermod --append --groups rapl USER
+To let a group read the counters, an administrator runs:
+groupadd --system rapl
+usermod --append --groups rapl USER
 puts this line into /etc/udev/rules.d/90-rapl.rules:
 {UDEV_RULE}
-runs: udevadm control --reload; udevadm trigger --subsystem-match=powercap
-and you log in again. What it exposes: other users on this machine, those of the group, can learn about your \
+and runs:
+udevadm control --reload
+udevadm trigger --subsystem-match=powercap
+Then you log in again. What it exposes: other users on this machine, those of the group, can learn about your \
 computations from power (PLATYPUS, CVE-2020-8694)."""
 
 

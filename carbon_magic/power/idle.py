@@ -37,6 +37,11 @@ class IdleBaseline:
             self._quiet.append(power_w)
 
     @property
+    def quiet(self) -> int:
+        """How many quiet ticks it knows: the latest 120 at most, so that it follows the machine."""
+        return len(self._quiet)
+
+    @property
     def seen(self) -> bool:
         """Whether the baseline was measured in this session."""
         return len(self._quiet) >= ENOUGH

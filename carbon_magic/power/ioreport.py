@@ -17,7 +17,10 @@ from carbon_magic.power.cumulative import Counter, GpuCounter
 from carbon_magic.power.sensor import Domain, SensorError
 
 PACKAGE = "zeus_apple_silicon"
-FIX = "Install it with: pip install carbon-magic[macos]"
+FIX = """\
+Install it with:
+pip install 'carbon-magic[macos]'
+What it exposes: nothing that every program on this machine cannot read already."""
 _PARTS: dict[Domain, tuple[str, ...]] = {
     "cpu": ("cpu_total_mj",),
     "gpu": ("gpu_mj", "gpu_sram_mj", "ane_mj"),

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from carbon_magic.power.hwmon import Chip
 
 ALLOWED = "It explains the rest of the machine, and is never added."
-AMD_SMI_FIX = "For its energy counter and activity, install AMD’s package of your ROCm release: pip install amdsmi"
+AMD_SMI_FIX = """\
+For its energy counter and activity, install AMD’s package of your ROCm release:
+pip install amdsmi
+What it exposes: nothing that every program on this machine cannot read already."""
 
 
 def discover_later(

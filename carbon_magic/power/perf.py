@@ -27,7 +27,8 @@ from carbon_magic.power.sensor import Domain, SensorError
 PMU = "sys/bus/event_source/devices/power"
 PARANOID = "proc/sys/kernel/perf_event_paranoid"
 FIX = """\
-To let all users read them, an administrator runs: sysctl kernel.perf_event_paranoid=0
+To let all users read them, an administrator runs:
+sysctl kernel.perf_event_paranoid=0
 What it exposes: every user can learn about others' computations from power and from processor events (PLATYPUS, \
 CVE-2020-8694). It lasts until the next start; a file in /etc/sysctl.d keeps it."""
 

@@ -21,6 +21,7 @@ from carbon_magic.power.candidate import Candidate
 from carbon_magic.power.channel import SUSPEND_S, Channel
 from carbon_magic.power.discover import replaced_by
 from carbon_magic.power.sensor import Sensor, SensorError
+from carbon_magic.power.steal import Steal
 from carbon_magic.power.timeline import Timeline
 from carbon_magic.power.usage import Usage
 
@@ -98,6 +99,9 @@ class Sampler:
         """Sensors that are read beside the counted ones, as soon as there is something to compare."""
         self.pace = pace or Pace()
         self.problem: str | None = None
+        self.steal = Steal()
+        self.cpu_s: float | None = None
+        """CPU seconds that the thread has used, as of its last look; None where there is none."""
         self._usage = usage
         self._cpus = cpus
         self._on_tick = on_tick
@@ -249,6 +253,7 @@ class Sampler:
                 self.tick(extra=bool(waiting))
             else:
                 self.sample_gpus()
+            self.cpu_s = time.thread_time()
             for request in waiting:
                 request.set()
             for call in calls:
@@ -337,6 +342,7 @@ class Sampler:
         self._note_gap(now_s, asleep_s)
         self.timeline.ticks.append(now_s, own_s, busy_s)
         self._last_tick_s = now_s
+        self.steal.add(now_s, busy_s, self._usage.stolen_s)
         for channel in self.channels:
             channel.observe(busy_s, self._cpus)
         if self.watch is not None:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from carbon_magic.power.perf import PerfEvents
 
 ZEUSD_FIX = """\
-Whoever started zeusd can open its socket to all users: zeusd serve --socket-permissions 666
+Whoever started zeusd can open its socket to all users:
+zeusd serve --socket-permissions 666
 What it exposes: what that daemon allows, and power, from which others' computations can be learnt (PLATYPUS)."""
 
 

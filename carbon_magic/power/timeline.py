@@ -66,6 +66,11 @@ class Series:
         return tuple(column[index] + part * (column[index + 1] - column[index]) for column in self.columns)
 
     @property
+    def held_bytes(self) -> int:
+        """Memory that the points take."""
+        return 8 * len(self.times) * (1 + len(self.columns))
+
+    @property
     def last_s(self) -> float:
         """The time of the last point, or minus infinity."""
         return self.times[-1] if self.times else -math.inf
@@ -166,6 +171,12 @@ class Timeline:
             busy + busy_now,
             unsure + (0.0 if use.sure else step),
         )
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory that all points take."""
+        tracks = [series for track in self._tracks.values() for series in (track.joules, track.power, track.use)]
+        return sum(series.held_bytes for series in (self.own, self.ticks, *tracks))
 
     def add_gap(self, start_s: float, end_s: float, why: str) -> None:
         self.gaps = [*self.gaps[-999:], (start_s, end_s, why)]

@@ -31,6 +31,10 @@ class Usage(Protocol):
     def busy_s(self) -> float:
         """Busy seconds of the machine as of the last `tick`."""
 
+    @property
+    def stolen_s(self) -> float:
+        """CPU seconds that the host of a virtual machine gave to others, as of the last `tick`; no part of `busy_s`."""
+
     def border(self) -> float:
         """Seconds of the tree as known, read at once. For a cell's thread; may lag behind `tick` by new children."""
 
@@ -88,6 +92,7 @@ if sys.platform == "linux":
             self._lost_s = 0.0
             self._own_s = 0.0
             self.busy_s = 0.0
+            self.stolen_s = 0.0
             self._has_children_files = (
                 Path(proc) / "self" / "task" / str(threading.get_native_id()) / "children"
             ).exists()
@@ -130,8 +135,12 @@ if sys.platform == "linux":
             self._seen, self._reaped_s = seen, reaped
             own = self._itself_s() + reaped + self._lost_s + sum(entry.total_s for entry in seen.values())
             self._own_s = max(self._own_s, own)
-            busy_s = self._own_s if self._stat is None else busy_seconds(self._stat.read())
-            self.busy_s = max(self.busy_s, busy_s)
+            if self._stat is None:
+                self.busy_s = self._own_s
+            else:
+                stat = self._stat.read()
+                self.busy_s = max(self.busy_s, busy_seconds(stat))
+                self.stolen_s = stolen_seconds(stat)
             return self._own_s, self.busy_s
 
         def _itself_s(self) -> float:
@@ -191,6 +200,12 @@ def busy_seconds(stat: bytes) -> float:
     return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
 
 
+def stolen_seconds(stat: bytes) -> float:
+    """CPU seconds that the hypervisor gave to others, from /proc/stat; 0 on a machine that is not virtual."""
+    fields = stat.split(b"\n", 1)[0].split()
+    return int(fields[8]) / os.sysconf("SC_CLK_TCK") if len(fields) > 8 and fields[0] == b"cpu" else 0.0
+
+
 class PsutilUsage:
     """`Usage` by psutil, for macOS and Windows: seconds of children are lost where they end between two ticks.
 
@@ -206,6 +221,7 @@ class PsutilUsage:
         self._seen: dict[int, float] = {}
         self._lost_s = 0.0
         self.busy_s = 0.0
+        self.stolen_s = 0.0
 
     @property
     def pids(self) -> frozenset[int]:

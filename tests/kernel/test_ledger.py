@@ -175,7 +175,7 @@ def test_a_kernel_runs_on_whatever_its_ledger_is_like_and_the_doctor_says_it(
     assert (outcome.text(), outcome.text("stderr"), outcome.status) == ("42\n", "", "ok")
     kernel.ask(SETTLED)
     kernel.ask(KEPT)
-    assert said[broken] in " ".join(kernel.run("%carbon doctor").text().split())
+    assert said[broken] in " ".join(kernel.run("%carbon doctor").panels()[0]["text/plain"].split())
     assert trouble(kernel) == "(None, None)"
     assert kernel.run("print(x)").text() == "41\n"
     kernel.run("%unload_ext carbon_magic")

@@ -35,7 +35,8 @@ def environ(server: Service, home: Path, **more: str) -> dict[str, str]:
 
 def said(kernel: Kernel, code: str) -> str:
     outcome = kernel.run(code, allow_error=False)
-    text = " ".join((outcome.text("stdout") + outcome.text("stderr")).split())
+    shown = "".join(panel["text/plain"] for panel in outcome.panels())
+    text = " ".join((outcome.text("stdout") + outcome.text("stderr") + shown).split())
     assert TOKEN not in text
     return text
 

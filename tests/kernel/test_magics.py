@@ -93,7 +93,9 @@ def test_cells(tracked: Kernel) -> None:
         ("cells --sort", ["--sort"]),
         ("on please", ["please"]),
         ("off 1", ["1"]),
-        ("doctor who", ["who"]),
+        ("doctor who", ["who", "--json", "--report"]),
+        ("doctor --jsn", ["--json"]),
+        ("doctor --json --report", ["--report"]),
         ("reset all", ["all"]),
         ("help me", ["me"]),
         ("region Fance", ["France", "FR"]),
@@ -145,10 +147,19 @@ def test_off_stops_the_thread(tracked: Kernel) -> None:
 
 
 def test_doctor(tracked: Kernel) -> None:
-    text = said(tracked.run("%carbon doctor", allow_error=False))
+    (shown,) = tracked.run("%carbon doctor", allow_error=False).panels()
+    text = shown["text/plain"]
     assert "RAPL" in text or "powercap" in text
     assert "NVML" in text or "GPU" in text
     assert re.search(r"carbon-magic \d", text)
+    assert "The sampler's thread has used" in text
+    assert "Idle power" in shown["text/html"]
+    found = json.loads(said(tracked.run("%carbon doctor --json", allow_error=False)))
+    assert {sensor["domain"] for sensor in found["sensors"]} >= {"cpu", "gpu", "dram"}
+    assert found["overhead"]["cpu_s"] > 0
+    assert found["overhead"]["figures_bytes"] > 0
+    report = said(tracked.run("%carbon doctor --report", allow_error=False))
+    assert report.startswith("```text\ncarbon-magic ")
 
 
 def test_reset(tracked: Kernel) -> None:

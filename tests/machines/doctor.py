@@ -24,6 +24,7 @@ from machines.stand_ins import MadeUpKernel  # noqa: E402
 from stubs.nvml.build import STATE_VARIABLE, write_state  # noqa: E402
 from stubs.nvml.build import build as build_nvml  # noqa: E402
 
+from carbon_magic.diagnosis import idle_powers, machine_notes  # noqa: E402
 from carbon_magic.power.allotment import allotment  # noqa: E402
 from carbon_magic.power.discover import discover  # noqa: E402
 from carbon_magic.power.later import discover_later  # noqa: E402
@@ -31,7 +32,8 @@ from carbon_magic.power.machine import Machine  # noqa: E402
 from carbon_magic.power.sources import Ways  # noqa: E402
 from carbon_magic.quantity import Interval  # noqa: E402
 from carbon_magic.snapshot import Place  # noqa: E402
-from carbon_magic.views.doctor import Findings, doctor_text  # noqa: E402
+from carbon_magic.views.doctor import doctor_text  # noqa: E402
+from carbon_magic.views.findings import Findings  # noqa: E402
 
 _PLACE = Place("FR", "France", "config", Interval(30.0, 41.0, 57.0), "Ember", 2024, 1.0, "made up")
 
@@ -55,13 +57,14 @@ def text_of(exhibit: Exhibit, root: Path, library: Path | None) -> str:
     return doctor_text(
         Findings(
             candidates=found,
-            idle_w={},
+            idle=idle_powers(None, found),
             tracking=True,
             scope=given.scope,
             scope_reason=given.reason,
+            share_notes=machine_notes(machine),
             place=_PLACE,
             problems=(),
-            versions="made up",
+            versions={"carbon-magic": "made up"},
         )
     )
 

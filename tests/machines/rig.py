@@ -23,6 +23,7 @@ class RigUsage:
     def __init__(self) -> None:
         self.own_s = 0.0
         self.busy_s = 0.0
+        self.stolen_s = 0.0
         self.pids: frozenset[int] = frozenset({1})
         self.closed = False
 

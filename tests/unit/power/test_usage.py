@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from carbon_magic.power.usage import PsutilUsage, busy_seconds
+from carbon_magic.power.usage import PsutilUsage, busy_seconds, stolen_seconds
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
@@ -169,3 +169,11 @@ def test_looking_for_children_finds_live_and_dead_ones_and_reaps_none() -> None:
         """
     )
     assert answers == [False, True, True, True, True, False]
+
+
+def test_stolen_seconds_are_the_hypervisors() -> None:
+    ticks_per_s = os.sysconf("SC_CLK_TCK")
+    line = b"cpu  100 20 30 9999 9999 4 6 250 50 50\ncpu0 1 1 1 1 1 1 1 1 1 1\n"
+    assert stolen_seconds(line) == pytest.approx(250 / ticks_per_s)
+    assert stolen_seconds(b"cpu  100 20 30 9999\n") == 0.0
+    assert stolen_seconds(b"") == 0.0
