@@ -20,10 +20,13 @@ from carbon_magic.power.sampler import Pace, Sampler
 from carbon_magic.power.share import Part
 from carbon_magic.power.sources import Ways
 from carbon_magic.power.usage import Usage, usage_of
+from carbon_magic.resident import held_bytes
 
 if TYPE_CHECKING:
     from carbon_magic.power.calibration import Fit
 
+LOOK_AGAIN_S = 10.0
+"""How often it is looked how much memory is held: the kernel adds it up page by page."""
 COUNT_AGAIN_S = 1.0
 """How often the other kernels of the machine are counted: a stale count lets two take the same idle energy."""
 
@@ -52,6 +55,8 @@ class Meter:
         self.problem: str | None = None
         """Why the calibration that is kept is not used, in words."""
         self._counted = (float("-inf"), 1)
+        self._held: tuple[float, float | None] = (float("-inf"), None)
+        self._usage: Usage | None = None
         self.started_s: float | None = None
         """When the sampler started, by the monotonic clock."""
 
@@ -90,7 +95,7 @@ class Meter:
         they are read when somebody asks."""
         self.neighbours = Neighbours(self._group())
         self._counted = (float("-inf"), 1)
-        usage = self._find_usage(self._root)
+        usage = self._usage = self._find_usage(self._root)
         fit = self._fit()
         self._opened = discover(self.machine, lambda: usage.busy_s, fit, self._ways)
         sampler = Sampler(
@@ -113,6 +118,7 @@ class Meter:
         sampler, self.sampler = self.sampler, None
         if sampler is not None:
             sampler.stop()
+            self._usage, self._held = None, (float("-inf"), None)
         if self.neighbours is not None:
             self.neighbours.leave()
             self.neighbours = None
@@ -131,11 +137,21 @@ class Meter:
         """The part of the machine that is this process's at rest: what is allotted, divided among the live kernels."""
         given = self.allotment
         if given.scope == "shared":
-            return Part(None, None, None, self.machine.logical_cpus)
+            return Part(None, self._memory_held(), None, self.machine.logical_cpus)
         kernels = self.kernels
         cpu = None if given.cpu_part is None else given.cpu_part / kernels
         memory = cpu if given.memory_part is None else given.memory_part / kernels
         return Part(cpu, memory, 1.0 / kernels, self.machine.logical_cpus)
+
+    def _memory_held(self) -> float | None:
+        """The part of a shared machine's memory that this process and its children hold, looked at now and then."""
+        looked_s, held = self._held
+        now_s = time.monotonic()
+        if self._usage is not None and self.machine.memory_bytes and now_s - looked_s > LOOK_AGAIN_S:
+            amount = held_bytes(self._usage.pids)
+            held = None if amount is None else min(1.0, amount / self.machine.memory_bytes)
+            self._held = (now_s, held)
+        return held
 
     def _group(self) -> str:
         """Which kernels divide an allotment: those under one quota, or all of one machine."""

@@ -30,6 +30,7 @@ class Part(NamedTuple):
     cpu: float | None
     """Part of the CPUs, 0 to 1; None on a shared machine, where it is the part of the CPU time that was used."""
     memory: float | None
+    """Part of the memory, on a shared machine that which is held; None where nobody tells: then as of the CPUs."""
     gpu: float | None
     cpus: int
     """Logical CPUs of the machine."""
@@ -203,7 +204,8 @@ def _with_idle_range(own_j: float, machine: Interval, by_idle: Sequence[float]) 
     """The range of the kernel's part: that of the sensor, and that of an idle power which is only guessed."""
     if own_j <= 0.0 or machine.best <= 0.0:
         return Interval(0.0, max(own_j, 0.0), max(own_j, *by_idle, 0.0))
-    sensor = Interval(own_j * machine.low / machine.best, own_j, own_j * machine.high / machine.best)
+    # Quotients first: the product of two tiny figures is 0, and that is below own_j.
+    sensor = Interval(own_j * (machine.low / machine.best), own_j, own_j * (machine.high / machine.best))
     idle = Interval(min(own_j, *by_idle), own_j, max(own_j, *by_idle))
     return Interval(
         max(0.0, own_j - math.hypot(own_j - sensor.low, own_j - idle.low)),

@@ -1,0 +1,155 @@
+"""`carbon-magic doctor` on made-up machines, and what a user without rights to the counters gets."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from machines.build import build
+
+from carbon_magic.cli import main
+
+NOBODY = 65534
+UNPRIVILEGED = """
+import json, os, sys
+sys.path[:0] = {path!r}
+# All that is imported later must be there before the rights to read this environment are gone.
+import carbon_magic.session, carbon_magic.tracking, carbon_magic.power.later, carbon_magic.power.calibration
+import carbon_magic.commands.doctor, carbon_magic.diagnosis, carbon_magic.views.doctor, carbon_magic.views.doctor_data
+import carbon_magic.ledger.writer, carbon_magic.cli, carbon_magic.grid.regions, difflib, getpass, locale
+from carbon_magic import track
+from carbon_magic.cli import main
+if os.getuid() == 0:
+    os.setgroups([])
+    os.setgid({nobody})
+    os.setuid({nobody})
+try:
+    open({counter!r}).read()
+except PermissionError:
+    print("closed", file=sys.stderr)
+with track("work") as work:
+    sum(range(3_000_000))
+record = work.record
+print(json.dumps(dict(cpu=record.cpu_provenance, sensors=record.sensors, energy_j=record.energy_j,
+    low=record.energy_j_low, high=record.energy_j_high)), flush=True)
+sys.exit(main(["doctor", *sys.argv[1:]]))
+"""
+
+
+def unprivileged(tmp_path: Path, *arguments: str) -> tuple[dict[str, Any], str]:
+    """The record of some work, and what the doctor says, for a user who may not read the counters of a desktop."""
+    root = build("root-only", tmp_path / "machine")
+    home = tmp_path / "home"
+    home.mkdir()
+    counters = list(root.rglob("energy_uj"))
+    if os.getuid() != 0:
+        for counter in counters:
+            counter.chmod(0)
+    else:
+        assert {oct(counter.stat().st_mode & 0o777) for counter in counters} == {"0o400"}
+        os.chown(home, NOBODY, NOBODY)
+        # What pytest makes is its user's alone; the machine's files are everybody's, but for the counters.
+        for folder in (tmp_path, *tmp_path.parents):
+            if folder.stat().st_mode & 0o005 != 0o005 and folder.stat().st_uid == 0 and folder != Path("/"):
+                folder.chmod(folder.stat().st_mode | 0o055)
+    script = UNPRIVILEGED.format(path=[p for p in sys.path if p], nobody=NOBODY, counter=str(counters[0]))
+    environ = {"CARBON_MAGIC_ROOT": str(root), "CARBON_MAGIC_HOME": str(home), "PATH": os.environ["PATH"], "TZ": "UTC"}
+    environ |= {"XDG_RUNTIME_DIR": str(home)}
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments], capture_output=True, text=True, env=environ, cwd="/", check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "closed" in done.stderr, "the counters could be read"
+    first, _, rest = done.stdout.partition("\n")
+    return json.loads(first), rest
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="powercap is Linux's")
+def test_without_rights_the_figures_are_modelled_with_the_tdp_of_the_constraints(tmp_path: Path) -> None:
+    record, told = unprivileged(tmp_path, "--json")
+    assert record["cpu"] == "modelled"
+    assert "cpu-model" in record["sensors"]
+    assert not [name for name in record["sensors"] if name.startswith("powercap")]
+    assert 0.0 < record["low"] < record["energy_j"] < record["high"]
+    sensors = {sensor["name"]: sensor for sensor in json.loads(told)["sensors"]}
+    model, counter = sensors["cpu-model"], sensors["powercap:package-0"]
+    assert (model["used"], model["provenance"], model["tdp_w"]) == (True, "modelled", 125.0)
+    assert model["figures"]["tdp_source"] == "powercap constraints"
+    assert (counter["used"], counter["provenance"]) == (False, "measured")
+    assert "readable by root only" in counter["reason"]
+    assert 'SUBSYSTEM=="powercap"' in counter["fix"]
+    assert "PLATYPUS" in counter["fix"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="powercap is Linux's")
+def test_without_rights_the_page_has_the_commands_and_what_they_expose(tmp_path: Path) -> None:
+    lines = [line.strip() for line in unprivileged(tmp_path)[1].splitlines()]
+    assert "udevadm trigger --subsystem-match=powercap" in lines
+    assert "groupadd --system rapl" in lines
+    assert any("PLATYPUS" in line for line in lines)
+
+
+@pytest.fixture
+def made_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    def use(name: str) -> None:
+        monkeypatch.setenv("CARBON_MAGIC_ROOT", str(build(name, tmp_path / name)))
+        monkeypatch.setenv("CARBON_MAGIC_HOME", str(tmp_path / "home"))
+        for variable in ("JUPYTERHUB_USER", "KUBERNETES_SERVICE_HOST", "SLURM_CPUS_ON_NODE", "CARBON_MAGIC_REGION"):
+            monkeypatch.delenv(variable, raising=False)
+
+    return use
+
+
+def test_a_container_is_told_what_is_its_part(made_up: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    made_up("quota-v2")
+    assert main(["doctor", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["scope"]["scope"] == "quota"
+    assert "0.5 of 64 CPUs are set aside for this work (cgroup cpu.max), and 1 of 512 GiB" in found["scope"]["reason"]
+    assert found["machine"]["cpus"] == 64
+    assert found["tracking"] is None
+    assert found["overhead"] is None
+    assert set(found) == {
+        *("sensors", "idle", "rest", "scope", "region", "tracking", "ledger"),
+        *("problems", "overhead", "machine", "versions"),
+    }
+
+
+def test_two_sockets_are_said(made_up: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    made_up("two-sockets")
+    assert main(["doctor"]) == 0
+    assert "There are 2 processor packages. Their energies are added up" in capsys.readouterr().out
+
+
+def test_the_report_has_no_path(made_up: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made_up("root-only")
+    assert main(["doctor", "--report"]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("```text\ncarbon-magic ")
+    assert str(tmp_path) not in told
+    assert "12th Gen Intel(R) Core(TM) i7-12700K" in told
+    assert "powercap:package-0" in told
+
+
+def test_a_wrong_region_of_the_environment_is_one_line(
+    made_up: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made_up("laptop")
+    monkeypatch.setenv("CARBON_MAGIC_REGION", "Fance")
+    assert main(["doctor", "--json"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("carbon-magic doctor: ")
+    assert "FR" in said.err
+
+
+def test_one_form_at_a_time(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["doctor", "--json", "--report"])
+    assert left.value.code == 2
+    assert "not allowed with" in capsys.readouterr().err
