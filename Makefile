@@ -4,7 +4,7 @@
 PYTHON ?= python3
 LAB_ARGS ?=
 PYTEST_ARGS ?=
-CODECARBON := codecarbon==3.3.2
+PEERS := codecarbon==3.3.2 zeus==0.16.0
 
 VENV := .venv
 COLAB := .venv-colab
@@ -69,5 +69,5 @@ $(COLAB)/.ready: pyproject.toml tests/colab/requirements.txt .ci/prepare
 
 $(BENCH)/.ready: pyproject.toml .ci/prepare
 	$(call new_environment,$(BENCH))
-	$(BENCH)/bin/python $(PIP_INSTALL) $(CODECARBON) ipykernel -e '.[quickstart]'
+	$(BENCH)/bin/python $(PIP_INSTALL) $(PEERS) ipykernel -e '.[quickstart]'
 	@touch $@

@@ -1,4 +1,4 @@
-"""How right the figures are: on a machine whose true energy is known, beside CodeCarbon 3.3.2."""
+"""How right the figures are: on a machine whose true energy is known, beside CodeCarbon 3.3.2 and Zeus 0.16.0."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from common import OURS, THEIRS, Figure, NotMeasuredError, Report, Row, Work, main, peer_or_reason
+import zeus_peer
+from common import OURS, THEIRS, ZEUS, Figure, NotMeasuredError, Report, Row, Work, main, peer_or_reason
 from made_up import MadeUpMachine, gpu_joules, gpu_steps
 
 SCRIPT = "work_accuracy.py"
@@ -26,6 +27,11 @@ Truth = Callable[[Found], float]
 
 def sides() -> list[str]:
     return [OURS] if peer_or_reason() else [OURS, THEIRS]
+
+
+def with_zeus() -> list[str]:
+    """The sides, Zeus among them where it is installed. Its figures stand in notes under the table."""
+    return sides() if zeus_peer.missing() else [*sides(), ZEUS]
 
 
 def off(found: float, true: float) -> float:
@@ -59,6 +65,13 @@ def _cell_rows(report: Report, truth: Truth, found: dict[str, list[Found]]) -> N
         report.rows.append(_row(what, budget, limit, ours, theirs))
 
 
+def _zeus_note(report: Report, what: str, found: Sequence[Found], truth: Truth) -> None:
+    missing = zeus_peer.missing()
+    errors = _errors(found, "energy_j", truth)
+    said = f"{missing}, so not compared" if missing else errors.text("%") if errors else "nothing was measured"
+    report.notes.append(f"{zeus_peer.NAME} {zeus_peer.VERSION}, {what}: {said}")
+
+
 def _range_note(report: Report, truth: Truth, found: Sequence[Found]) -> None:
     inside = [one["low_j"] <= truth(one) <= one["high_j"] for one in found]
     extra_ms = statistics.median(1e3 * one["around_s"] for one in found)
@@ -71,17 +84,20 @@ def _range_note(report: Report, truth: Truth, found: Sequence[Found]) -> None:
 
 def cells(report: Report, quick: bool) -> None:
     """Short cells, at work and asleep by turns."""
-    found: dict[str, list[Found]] = {OURS: [], THEIRS: []}
+    found: dict[str, list[Found]] = {OURS: [], THEIRS: [], ZEUS: []}
     with MadeUpMachine() as machine:
         counts = SHORT_QUICK if quick else SHORT
         durations = [duration_s for duration_s, count in counts.items() for _ in range(count)]
         for number in range(1 if quick else 3):
-            for side in sides():
+            for side in with_zeus():
                 options = {"durations": durations, "seed": number, "busy": True}
                 found[side] += Work(SCRIPT, "cells", machine.environment(), side=side, **options).result()
         true = _truth(machine)
     _cell_rows(report, true, found)
     _range_note(report, true, found[OURS])
+    for duration_s in counts:
+        cells_of_zeus = [one for one in found[ZEUS] if one["duration_s"] == duration_s]
+        _zeus_note(report, f"machine energy of a cell of {duration_s:g} s, off by", cells_of_zeus, true)
     _late_note(report, machine)
 
 
@@ -94,6 +110,9 @@ def long(report: Report, quick: bool) -> None:
     with MadeUpMachine() as machine:
         start_s = time.monotonic() + 1.0
         working: list[tuple[str, str, Work]] = []
+        if not zeus_peer.missing():
+            work = Work(SCRIPT, "session", machine.environment(), side=ZEUS, durations=lengths, seed=1)
+            working.append(("session", ZEUS, work))
         for side in sides():
             state = machine.new_gpu(steps)
             options = {"state": str(state), "steps": steps, "start_s": start_s, "durations": on_gpu}
@@ -121,6 +140,7 @@ def long(report: Report, quick: bool) -> None:
         for side in (OURS, THEIRS)
     )
     what = f"energy of a session of {lasted_s:.0f} s, off by"
+    _zeus_note(report, what, [found["session", ZEUS]] if ("session", ZEUS) in found else [], true)
     report.rows.append(_row(what, "≤ 0.1 %", 0.1, ours, theirs))
     _late_note(report, machine)
 

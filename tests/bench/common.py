@@ -26,7 +26,7 @@ from typing import Any
 import peer
 
 HERE = Path(__file__).resolve().parent
-OURS, THEIRS = "ours", "theirs"
+OURS, THEIRS, ZEUS = "ours", "theirs", "zeus"
 
 
 class NotMeasuredError(Exception):

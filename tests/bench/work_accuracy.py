@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import peer
-from common import OURS, serve
+import zeus_peer
+from common import OURS, ZEUS, serve
 from made_up import set_gpu
 from work_overhead import EXTENSION, SETTLE_S, new_shell
 
@@ -91,6 +92,8 @@ def _measured(side: str, durations: Sequence[float], before_s: Sequence[float], 
     if side == OURS:
         shell, _ = load(body)
         return _in_cells(shell, durations, before_s, body)
+    if side == ZEUS:
+        return _by_zeus(durations, before_s, body)
     tracker = peer.new_tracker()
     figures = []
     for number, (duration_s, pause_s) in enumerate(zip(durations, before_s, strict=True)):
@@ -101,6 +104,19 @@ def _measured(side: str, durations: Sequence[float], before_s: Sequence[float], 
         figures.append({"energy_j": told.cpu_energy * peer.J_PER_KWH, "gpu_j": told.gpu_energy * peer.J_PER_KWH})
     if "RAPL" not in peer.what_it_reads(tracker):
         raise RuntimeError("CodeCarbon does not see RAPL")
+    return _found(durations, body.borders, figures)
+
+
+def _by_zeus(durations: Sequence[float], before_s: Sequence[float], body: Bodies) -> list[Found]:
+    """Each cell in a window of its own."""
+    monitor = zeus_peer.new_monitor()
+    figures = []
+    for duration_s, pause_s in zip(durations, before_s, strict=True):
+        time.sleep(pause_s)
+        monitor.begin_window("cell", sync_execution=False)
+        body(duration_s)
+        figures.append({"energy_j": zeus_peer.joules_of(monitor, "cell")})
+    zeus_peer.end()
     return _found(durations, body.borders, figures)
 
 
@@ -164,6 +180,17 @@ def session(side: str, durations: list[float], seed: int) -> Found:
         if ticks[0] > begun_s or ticks[-1] < asked_s or total is None:
             raise RuntimeError("the session was not read from its beginning to its end")
         return {"energy_j": total.best, "from_s": ticks[0], "to_s": ticks[-1], "cells": found}
+    if side == ZEUS:
+        monitor = zeus_peer.new_monitor()
+        begun_s = time.monotonic()
+        monitor.begin_window("session", sync_execution=False)
+        for duration_s, pause_s in zip(durations, before_s, strict=True):
+            time.sleep(pause_s)
+            body(duration_s)
+        ended_s = time.monotonic()
+        energy_j = zeus_peer.joules_of(monitor, "session")
+        zeus_peer.end()
+        return {"energy_j": energy_j, "from_s": begun_s, "to_s": ended_s, "cells": []}
     tracker = peer.new_tracker()
     tracker.start()
     begun_s = time.monotonic()
