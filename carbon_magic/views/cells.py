@@ -14,7 +14,7 @@ from carbon_magic.ledger.record import CellRecord
 from carbon_magic.quantity import Interval, sum_same_source
 from carbon_magic.snapshot import RunningCell
 from carbon_magic.views import markup
-from carbon_magic.views.parts import Part, bar, emissions_fact, energy_fact
+from carbon_magic.views.parts import Part, bar, below_sentences, emissions_fact, energy_fact
 from carbon_magic.views.plain import TEXT_WIDTH, clean, columns, cut, escape, for_text, number, pad, to_ascii
 from carbon_magic.views.result import record_emissions, record_energy, record_parts, time_words
 from carbon_magic.views.shown import Shown
@@ -220,6 +220,7 @@ def _notes(records: Sequence[CellRecord]) -> list[str]:
     unknown = sum(record_energy(record) is None for record in records)
     if unknown:
         said.append(f"Energy unknown, not in the sum: {unknown} cell{'s'[: unknown != 1]}.")
+    said += below_sentences(record.below_resolution for record in records)
     if any(record.region_source == "unknown" for record in records):
         said.append("Where the region was unknown, only a range of emissions is given.")
     return said

@@ -101,6 +101,12 @@ def emissions_fact(emissions_g: Interval | None, region_known: bool, below_resol
     return Fact(best + unit, figures.bounds, headline=True)
 
 
+def below_sentences(below: Iterable[bool]) -> list[str]:
+    """What the sign `≈` means, with how many of these cells have it; nothing where none has."""
+    count = sum(below)
+    return [f"≈ below resolution, power × time: {count} cell{'s'[: count != 1]}."] if count else []
+
+
 def mean_power_fact(energy_j: Interval | None, duration_s: float | None, below_resolution: bool) -> Fact | None:
     """`mean 176 W`, or None where there is nothing to divide."""
     if energy_j is None or not duration_s:

@@ -10,6 +10,7 @@ from carbon_magic.views.parts import (
     SCOPE,
     Fact,
     Part,
+    below_sentences,
     emissions_fact,
     energy_fact,
     largest_first,
@@ -99,6 +100,7 @@ def _sentences(snapshot: Snapshot) -> list[str]:
                 todo.append("What was tried: %carbon doctor")
     if snapshot.energy_j is not None or snapshot.tracking:
         said.append(_cells_sentence(snapshot))
+        said += below_sentences(record.below_resolution for record in snapshot.records)
         measured = _measured_share(snapshot)
         if measured is not None:
             said.append(f"{written.share(measured)} of the energy measured.")

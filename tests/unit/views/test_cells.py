@@ -159,3 +159,9 @@ def test_both_forms_together() -> None:
     shown = cells(steps(3), 2, "time")
     assert shown.text == cells_text(steps(3), 2, "time")
     assert shown.html == cells_html(steps(3), 2, "time")
+
+
+def test_what_is_below_a_sensors_resolution_is_said_in_words() -> None:
+    text = check_text(cells_text([*steps(2), record((0.9, 1.0, 1.2), below_resolution=True)]))
+    assert "≈ below resolution, power × time: 1 cell." in text
+    assert "resolution" not in cells_text(steps(2))

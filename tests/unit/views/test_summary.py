@@ -153,3 +153,9 @@ def test_problems_are_told_in_words_three_of_them_and_the_doctor_has_the_rest() 
     assert flat(summary_text(snapshot(problems=("RAPL: no permission.",)))).endswith(
         "RAPL: no permission. More about it: %carbon doctor"
     )
+
+
+def test_cells_below_a_sensors_resolution_are_counted_in_words() -> None:
+    short = record((0.1e-3, 0.3e-3, 0.89e-3), below_resolution=True, duration_s=0.04)
+    shown = flat(summary_text(snapshot(records=(short, short))))
+    assert "≈ below resolution, power × time: 2 cells." in shown
