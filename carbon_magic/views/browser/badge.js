@@ -50,7 +50,8 @@ function exceptionOf(provenance) {
  */
 export function badgeText(cell, totals, host, more = {}) {
   const say = host.say.bind(host);
-  if (!cell) return { figure: '', rest: say('not tracked'), text: say('not tracked'), exception: null, heat: 0, title: '' };
+  if (!cell)
+    return { figure: '', rest: say('not tracked'), text: say('not tracked'), exception: null, heat: 0, title: '' };
   const format = formats(host.locale);
   const took = format.duration(cell.duration_s);
   /** @type {Record<Cell['status'], string>} */
@@ -62,7 +63,8 @@ export function badgeText(cell, totals, host, more = {}) {
     running: say('%1, running', format.running(cell.duration_s)),
   };
   const energy = cell.energy_j;
-  if (!energy) return { figure: '', rest: times[cell.status], text: times[cell.status], exception: null, heat: 0, title: '' };
+  if (!energy)
+    return { figure: '', rest: times[cell.status], text: times[cell.status], exception: null, heat: 0, title: '' };
   const about = cell.below_resolution;
   const figure = about ? format.aboutEnergy(energy[1]) : format.energy(energy[1]);
   const parts = [];
@@ -105,7 +107,8 @@ export function statusText(state, host) {
   const format = formats(host.locale);
   const { totals } = state;
   const live = state.face === 'tracking' || state.face === 'lost' || state.face === 'versions';
-  if (!live) return { power: '', rest: say('off'), text: say('off'), exception: null, title: say('Carbon: tracking is off') };
+  if (!live)
+    return { power: '', rest: say('off'), text: say('off'), exception: null, title: say('Carbon: tracking is off') };
   const power = totals?.power_w == null ? `–${NBSP}W` : format.power(totals.power_w);
   const provenance = totals && Object.keys(totals.domains).length ? mainProvenance(totals) : 'measured';
   const titles = [];

@@ -18,8 +18,8 @@
 const LARGEST = 1e18;
 const LONGEST_NAME = 200;
 const LONGEST_WORDS = 1000;
-/** @type {readonly Domain[]} */
-export const DOMAINS = ['cpu', 'gpu', 'dram'];
+/** In the order in which they are shown. @type {readonly Domain[]} */
+export const DOMAINS = ['gpu', 'cpu', 'dram'];
 /** @type {readonly Provenance[]} */
 const PROVENANCES = ['measured', 'modelled', 'assumed'];
 /** @type {readonly Cell['status'][]} */
@@ -213,7 +213,11 @@ export function cellOf(value) {
  * @returns {Cell[]}
  */
 export function cellsOf(value, most) {
-  return /** @type {Cell[]} */ (listOf(value, most).map(cellOf).filter((cell) => cell !== null));
+  return /** @type {Cell[]} */ (
+    listOf(value, most)
+      .map(cellOf)
+      .filter((cell) => cell !== null)
+  );
 }
 
 /**

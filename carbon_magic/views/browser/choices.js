@@ -5,9 +5,9 @@
  * the kernel has died.
  */
 import { fieldsOf, listOf } from './checked.js';
-import { byEnergy, cellName } from './cells.js';
 import { prompt } from './faces.js';
 import { anyFilter, compared, filtered, gramsPerKwh, sorted } from './ratios.js';
+import { cellName, ranked } from './ranking.js';
 import { rowsFor } from './table.js';
 
 /** @typedef {import('./types.js').Host} Host */
@@ -138,20 +138,14 @@ export function listing(host) {
 export function energies(host) {
   const state = host.state();
   const whole = { key: 'session', name: host.say('Session'), energy: state.totals?.energy_j?.[1] ?? null };
-  /** @type {Map<string, number | null>} */
-  const byLabel = new Map();
-  for (const { label, energy_j, concurrent } of state.cells.values()) {
-    if (!label || !energy_j) continue;
-    const sum = byLabel.get(label);
-    // Cells that ran at once are never added up.
-    byLabel.set(label, concurrent || sum === null ? null : (sum ?? 0) + energy_j[1]);
-  }
+  const { ordered, labels: byLabel } = ranked(state.cells);
   const labels = [...byLabel]
     .filter(([, energy]) => energy !== null)
     .slice(0, MOST_ENERGIES)
     .map(([label, energy]) => ({ key: `label ${label}`, name: label, energy }));
-  const cells = byEnergy([...state.cells.values()].filter((cell) => cell.energy_j))
+  const cells = ordered
     .slice(0, MOST_ENERGIES)
+    .filter((cell) => cell.energy_j)
     .map((cell) => ({
       key: `cell ${cell.record_id}`,
       name: [prompt(cell.execution_count), cellName(cell, host)].filter(Boolean).join(' ').slice(0, 60),

@@ -9,7 +9,13 @@
 /** @typedef {string | Node | null | undefined | false} Child */
 
 const SVG = 'http://www.w3.org/2000/svg';
-const LINE = { fill: 'none', stroke: 'currentColor', 'stroke-width': '1.4', 'stroke-linecap': 'round', 'stroke-linejoin': 'round' };
+const LINE = {
+  fill: 'none',
+  stroke: 'currentColor',
+  'stroke-width': '1.4',
+  'stroke-linecap': 'round',
+  'stroke-linejoin': 'round',
+};
 const DOT = { fill: 'currentColor', r: '1.3', cx: '8' };
 
 /** @type {Record<string, [string, Record<string, string>][]>} */
@@ -175,21 +181,20 @@ export function keyed(parent, items, keyOf, create, update) {
 export function watch(root, host, draw) {
   let waiting = 0;
   let stale = false;
-  let seen = false;
-  const visible = () => root.getClientRects().length > 0;
+  // What is hidden has no width. Asking for it here would have the browser lay out the page between two views.
+  let visible = true;
   const later = () => {
     if (waiting) return;
     waiting = requestAnimationFrame(() => {
       waiting = 0;
-      stale = seen && !visible();
-      if (!stale) draw();
+      stale = !visible;
+      if (visible) draw();
     });
   };
   const unsubscribe = host.subscribe(later);
-  // What was hidden has the size 0, so that a change of size tells when it is seen again.
-  const sizes = new ResizeObserver(() => {
-    seen = true;
-    if (stale) later();
+  const sizes = new ResizeObserver(([entry]) => {
+    visible = entry.contentRect.width > 0;
+    if (visible && stale) later();
   });
   sizes.observe(root);
   draw();

@@ -106,7 +106,7 @@ export function faceWords(state, host) {
     case 'refused':
       return {
         title: say('Tracking could not start'),
-        words: state.detail ?? '',
+        words: asSentence(state.detail ?? ''),
         action: actionIf(say('Try again'), (act.retry ?? act.start)?.bind(act)),
       };
     case 'missing':
@@ -128,6 +128,15 @@ export function faceWords(state, host) {
     default:
       return null;
   }
+}
+
+/**
+ * @param {string} reason
+ * @returns {string}
+ */
+function asSentence(reason) {
+  const whole = reason.charAt(0).toUpperCase() + reason.slice(1);
+  return !whole || /[.!?…]$/.test(whole) ? whole : `${whole}.`;
 }
 
 /**

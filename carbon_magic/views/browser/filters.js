@@ -45,13 +45,26 @@ export function whatIfFilters(host, after) {
     const rows = [...rowsFor(host).values()];
     const continents = [...new Set(rows.map((row) => row.continent))].filter((name) => name !== null).sort();
     const providers = [...new Set(rows.map((row) => row.provider))].filter((name) => name !== null).sort();
-    continent.draw(continents.map((name) => [name, say(name)]), filters.continent);
-    provider.draw(providers.map((name) => [name, providerName(name)]), filters.provider);
-    show(eu.element, rows.some((row) => row.eu));
+    continent.draw(
+      continents.map((name) => [name, say(name)]),
+      filters.continent,
+    );
+    provider.draw(
+      providers.map((name) => [name, providerName(name)]),
+      filters.provider,
+    );
+    show(
+      eu.element,
+      rows.some((row) => row.eu),
+    );
     eu.input.checked = filters.eu;
     near.input.checked = filters.near;
     near.input.disabled = !canBeNear && !filters.near;
-    attr(near.element, 'title', canBeNear ? say('Within 1,000 km of here') : say('Where here is on the map is not known'));
+    attr(
+      near.element,
+      'title',
+      canBeNear ? say('Within 1,000 km of here') : say('Where here is on the map is not known'),
+    );
   };
   return {
     element,

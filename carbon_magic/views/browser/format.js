@@ -5,26 +5,14 @@
  * digit by digit, as `carbon_magic/written.py`; only the decimal sign and the digits themselves are the reader's own.
  * Number and unit stand on one line.
  */
-import { powerOfTen, ratioOf, ratioOfRounded, significant } from './decimal.js';
+import { powerOfTen, ratioOf, significant } from './decimal.js';
+import { ENERGY, INTENSITY, inUnit, MASS, PLAIN, POWER, prefixFor } from './units.js';
 
 /** @typedef {import('./decimal.js').Ratio} Ratio */
 /** @typedef {import('./decimal.js').Rounding} Rounding */
 /** @typedef {import('./decimal.js').Rounded} Rounded */
 /** @typedef {import('./types.js').Range} Range */
-/**
- * @typedef {object} Unit
- * @property {string} name
- * @property {Ratio} size In base units.
- * @property {[bigint, bigint]} least The least figure, as written, for which this unit is taken.
- */
-/**
- * @typedef {object} Style
- * @property {Unit[]} units Smallest first.
- * @property {number} digits
- * @property {number} finest Power of ten of the last digit, at least.
- * @property {number} coarsest And at most: 0 writes every whole digit, where others stop at two.
- * @property {number} base Which unit a plain 0 is written in.
- */
+/** @typedef {import('./units.js').Style} Style */
 /**
  * A figure with its bounds, each without a unit, and the unit they share.
  * @typedef {object} Written
@@ -44,70 +32,30 @@ export const NOT_YET = '–';
 export const CO2E = 'CO₂e';
 
 /**
- * @param {[string, number][]} units Name and power of ten.
- * @param {bigint} [factor] What a unit of power 0 has in base units.
- * @param {number} [wholeFrom] The unit from which on a figure is 1 or more.
- * @returns {Unit[]}
+ * The text with its ranges kept on one line: a dash between figures is otherwise a place to break at.
+ * @param {string} text
+ * @returns {string}
  */
-function unitsOf(units, factor = 1n, wholeFrom = 99) {
-  return units.map(([name, size], index) => ({
-    name,
-    size: size < 0 ? { n: factor, d: powerOfTen(-size) } : { n: factor * powerOfTen(size), d: 1n },
-    least: index >= wholeFrom ? [1n, 1n] : [1n, 10n],
-  }));
+export function unbroken(text) {
+  return text.replace(/(\S)–(?=\S)/g, '$1\u2060–\u2060');
 }
 
-/**
- * @param {Unit[]} units
- * @param {Partial<Style>} [rules]
- * @returns {Style}
- */
-function styleOf(units, rules = {}) {
-  return { units, digits: 2, finest: -2, coarsest: 1000, base: 0, ...rules };
-}
-
-const ENERGY = styleOf(
-  unitsOf([['µWh', -6], ['mWh', -3], ['Wh', 0], ['kWh', 3], ['MWh', 6], ['GWh', 9], ['TWh', 12]], 3600n),
-  { base: 2 },
-);
-const MASS = styleOf(unitsOf([['µg', -6], ['mg', -3], ['g', 0], ['kg', 3], ['t', 6]]), { base: 2 });
-const POWER = styleOf(unitsOf([['µW', -6], ['mW', -3], ['W', 0], ['kW', 3], ['MW', 6]], 1n, 3), {
-  coarsest: 0,
-  base: 2,
-});
-const INTENSITY = styleOf(unitsOf([['g/kWh', 0]]), { finest: 0, coarsest: 0 });
-const PLAIN = styleOf(unitsOf([['', 0]]));
+/** @type {Map<string | undefined, Formats>} */
+const MADE = new Map();
 
 /**
- * @param {Ratio} value
- * @param {Unit} unit
- * @returns {Ratio}
- */
-function inUnit(value, unit) {
-  return { n: value.n * unit.size.d, d: value.d * unit.size.n };
-}
-
-/**
- * The largest unit in which the figure, rounded to two digits, is not too small; for 0 the base unit.
- * @param {Ratio} value
- * @param {Style} style
- * @returns {number}
- */
-function prefixFor(value, style) {
-  if (value.n === 0n) return style.base;
-  for (let index = style.units.length - 1; index > 0; index -= 1) {
-    const unit = style.units[index];
-    const two = ratioOfRounded(significant(inUnit(value, unit), { ...style, digits: 2, finest: -1000 }, 'even'));
-    if (two.n * unit.least[1] >= unit.least[0] * two.d) return index;
-  }
-  return 0;
-}
-
-/**
- * The figures of one language.
+ * The figures of one language, made once: what Intl needs for that takes longer than what it then writes.
  * @param {string} [locale] A BCP 47 tag; without it the browser's own.
+ * @returns {Formats}
  */
 export function formats(locale) {
+  let made = MADE.get(locale);
+  if (!made) MADE.set(locale, (made = makeFormats(locale)));
+  return made;
+}
+
+/** @param {string} [locale] */
+function makeFormats(locale) {
   /** @type {Map<number, Intl.NumberFormat>} */
   const byDecimals = new Map();
 
@@ -276,7 +224,7 @@ export function formats(locale) {
   };
 }
 
-/** @typedef {ReturnType<typeof formats>} Formats */
+/** @typedef {ReturnType<typeof makeFormats>} Formats */
 
 /**
  * @param {Rounded} value

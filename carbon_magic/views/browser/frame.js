@@ -201,9 +201,17 @@ function faceNodes(words, host) {
     nodes.push(node);
   }
   if (words.explained && action) {
-    const small = el('small', {}, ...withCode(host.say('Runs %1. Prints nothing, sends nothing; records stay on this machine.', '\u0001')));
+    const small = el(
+      'small',
+      {},
+      ...withCode(host.say('Runs %1. Prints nothing, sends nothing; records stay on this machine.', '\u0001')),
+    );
     const { act } = host;
-    if (act.alwaysStart) small.append(' ', button(host.say('Always start'), () => act.alwaysStart?.()));
+    if (act.alwaysStart)
+      small.append(
+        ' ',
+        button(host.say('Always start'), () => act.alwaysStart?.()),
+      );
     nodes.push(small);
   }
   return nodes;

@@ -70,7 +70,11 @@ export function ratioRange(other, here) {
   const [low, middle, high] = other.grams;
   const [hereLow, hereBest, hereHigh] = here.grams;
   if (!(low > 0) || !(hereLow > 0)) return [low / hereHigh, best, hereLow > 0 ? high / hereLow : Infinity];
-  return [best * Math.exp(-wide(middle / low, hereHigh / hereBest)), best, best * Math.exp(wide(high / middle, hereBest / hereLow))];
+  return [
+    best * Math.exp(-wide(middle / low, hereHigh / hereBest)),
+    best,
+    best * Math.exp(wide(high / middle, hereBest / hereLow)),
+  ];
 }
 
 /**

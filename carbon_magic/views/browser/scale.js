@@ -49,7 +49,9 @@ export function placeOn({ from, to }, ratio) {
  * @returns {number[]}
  */
 export function labelledSteps({ from, to }) {
-  const every = Math.ceil((Math.floor(to) - from + 1) / MOST_LABELS);
+  // Fractions with a long name take the room of two.
+  const wanted = Math.floor(to) - from + 1 + Math.max(-3 - from, 0);
+  const every = Math.ceil(wanted / MOST_LABELS);
   const result = [];
   for (let step = from; step <= to; step += 1) if (step % every === 0) result.push(step);
   return result;
@@ -61,5 +63,5 @@ export function labelledSteps({ from, to }) {
  */
 export function stepLabel(step) {
   if (step >= 0) return `${2 ** step}×`;
-  return step === -1 ? '½×' : step === -2 ? '¼×' : `1/${2 ** -step}×`;
+  return step >= -3 ? `${['½', '¼', '⅛'][-step - 1]}×` : `1/${2 ** -step}×`;
 }

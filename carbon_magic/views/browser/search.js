@@ -67,7 +67,12 @@ export function mountSearch(root, host, options) {
       found,
       (row) => row.id,
       (row) => {
-        const node = el('li', { role: 'option' }, el('span', { class: 'cbm-Options-name' }), el('span', { class: 'cbm-small' }));
+        const node = el(
+          'li',
+          { role: 'option' },
+          el('span', { class: 'cbm-Options-name' }),
+          el('span', { class: 'cbm-small' }),
+        );
         // The box keeps the focus: pressing the mouse on an option must not take it away.
         node.addEventListener('mousedown', (event) => event.preventDefault());
         node.addEventListener('click', () => take(row));
@@ -88,7 +93,10 @@ export function mountSearch(root, host, options) {
     show(foot, found.length > 0);
     const spelled = asked.length > 40 ? `${asked.slice(0, 39)}…` : asked;
     setText(none, say('No region matches “%1”. Try a country, a state or a cloud region’s id.', spelled));
-    setText(foot, `${say('%1 of %2.', format.number(all.length, 0), format.number(rowsFor(host).size, 0))} ${options.hint}`);
+    setText(
+      foot,
+      `${say('%1 of %2.', format.number(all.length, 0), format.number(rowsFor(host).size, 0))} ${options.hint}`,
+    );
     attr(input, 'aria-expanded', String(found.length > 0));
     attr(input, 'aria-activedescendant', found.length ? `${id}-${active}` : undefined);
     list.querySelector('[aria-selected=true]')?.scrollIntoView?.({ block: 'nearest' });

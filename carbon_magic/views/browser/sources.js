@@ -4,7 +4,7 @@
  * and how far it may be off. The kernel's share of the machine is named as what it is, a convention.
  */
 import { attr, button, el, keyed, setText, show, watch } from './dom.js';
-import { formats } from './format.js';
+import { formats, unbroken } from './format.js';
 import { domainName } from './spark.js';
 
 /** @typedef {import('./types.js').Host} Host */
@@ -33,11 +33,22 @@ export function sourcesAnswer(host) {
 export function mountSources(root, host) {
   const say = host.say.bind(host);
   const list = el('dl', { class: 'cbm-Known' });
-  const convention = el('p', { class: 'cbm-small' }, say('This kernel’s share of the machine is a convention, not a measurement.'));
+  const convention = el(
+    'p',
+    { class: 'cbm-small' },
+    say('This kernel’s share of the machine is a convention, not a measurement.'),
+  );
   const problems = el('ul', { class: 'cbm-Problems cbm-small' });
   root.append(list, convention, problems);
   const { act } = host;
-  if (act.doctor) root.append(el('p', {}, button(say('What would give better figures'), () => act.doctor?.())));
+  if (act.doctor)
+    root.append(
+      el(
+        'p',
+        {},
+        button(say('What would give better figures'), () => act.doctor?.()),
+      ),
+    );
 
   const draw = () => {
     const state = host.state();
@@ -51,8 +62,8 @@ export function mountSources(root, host) {
         setText(name, line.domain === 'grid' ? say('Grid') : domainName(line.domain));
         const exception = line.provenance !== null && line.provenance !== 'measured';
         attr(what.children[0], 'class', exception ? `cbm-${line.provenance}` : '');
-        setText(what.children[0], line.state);
-        setText(what.children[1], line.words);
+        setText(what.children[0], unbroken(line.state));
+        setText(what.children[1], unbroken(line.words));
       },
     );
     keyed(

@@ -7,7 +7,7 @@
 import { DOMAINS } from './checked.js';
 import { attr, el, keyed, setText, show, svg, watch } from './dom.js';
 import { formats, NOT_YET } from './format.js';
-import { firstAfter } from './store.js';
+import { firstAfter } from './samples.js';
 
 /** @typedef {import('./types.js').Domain} Domain */
 /** @typedef {import('./types.js').Host} Host */
@@ -44,7 +44,12 @@ export function domainName(domain) {
 export function mountSpark(root, host) {
   const say = host.say.bind(host);
   const format = formats(host.locale);
-  const picture = svg('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', role: 'img', class: 'cbm-Spark' });
+  const picture = svg('svg', {
+    viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+    preserveAspectRatio: 'none',
+    role: 'img',
+    class: 'cbm-Spark',
+  });
   const top = el('span');
   const waiting = el('p', { class: 'cbm-empty cbm-small' }, say('One point a second, from now'));
   const mean = el('b');
@@ -70,14 +75,27 @@ export function mountSpark(root, host) {
       () => svg('path'),
       (node, layer) => {
         const modelled = totals?.domains[layer.domain]?.provenance ?? 'measured';
-        attr(node, 'class', `cbm-${layer.kind} cbm-mod-${layer.domain}${layer.kind === 'edge' ? ` cbm-mod-${modelled}` : ''}`);
+        attr(
+          node,
+          'class',
+          `cbm-${layer.kind} cbm-mod-${layer.domain}${layer.kind === 'edge' ? ` cbm-mod-${modelled}` : ''}`,
+        );
         attr(node, 'd', layer.path);
       },
     );
     show(waiting, shown.length < 2);
-    attr(picture, 'class', shown.length < 2 ? 'cbm-Spark cbm-mod-empty' : 'cbm-Spark');
-    setText(top, totalsOfRows.length ? say('highest %1', format.power(highest === LEAST_TOP ? Math.max(...totalsOfRows) : highest)) : '');
-    const average = totalsOfRows.length ? totalsOfRows.reduce((sum, watts) => sum + watts, 0) / totalsOfRows.length : null;
+    show(scale, shown.length > 1);
+    show(when, shown.length > 1);
+    show(picture, shown.length > 1);
+    setText(
+      top,
+      totalsOfRows.length
+        ? say('highest %1', format.power(highest === LEAST_TOP ? Math.max(...totalsOfRows) : highest))
+        : '',
+    );
+    const average = totalsOfRows.length
+      ? totalsOfRows.reduce((sum, watts) => sum + watts, 0) / totalsOfRows.length
+      : null;
     setText(mean, average === null ? '' : say('5 min mean %1', format.power(average)));
     drawKeys();
     if (now - labelled >= LABEL_EVERY_S || now < labelled || shown.length < 2) {
@@ -95,7 +113,12 @@ export function mountSpark(root, host) {
       (domain) => domain,
       (domain) => {
         const key = el('span', { class: `cbm-key cbm-mod-${domain}` });
-        return el('div', {}, el('dt', {}, key, domainName(domain)), el('dd', {}, el('strong'), ' ', el('span', { class: 'cbm-small' })));
+        return el(
+          'div',
+          {},
+          el('dt', {}, key, domainName(domain)),
+          el('dd', {}, el('strong'), ' ', el('span', { class: 'cbm-small' })),
+        );
       },
       (node, domain) => {
         const figure = totals?.domains[/** @type {Domain} */ (domain)];
@@ -143,8 +166,8 @@ function wattsOf([, cpu, gpu, dram]) {
  * @param {number} top
  */
 function stacked(samples, domains, now, top) {
-  const x = (/** @type {Sample} */ row) => (WIDTH * (1 + (row[0] - now) / SPAN_S)).toFixed(1);
-  const y = (/** @type {number} */ watts) => (HEIGHT - (HEIGHT * watts) / top).toFixed(1);
+  const x = (/** @type {Sample} */ row) => Math.round(WIDTH * (1 + (row[0] - now) / SPAN_S) * 10) / 10;
+  const y = (/** @type {number} */ watts) => Math.round((HEIGHT - (HEIGHT * watts) / top) * 10) / 10;
   const runs = withoutGaps(samples);
   /** @type {{key: string, domain: Domain, kind: 'area' | 'edge', path: string}[]} */
   const layers = [];
@@ -157,7 +180,10 @@ function stacked(samples, domains, now, top) {
     let edge = '';
     for (const run of runs) {
       const upper = run.map((row) => `${x(row)} ${y(height(row, level + 1))}`).join('L');
-      const lower = run.map((row) => `${x(row)} ${y(height(row, level))}`).reverse().join('L');
+      const lower = run
+        .map((row) => `${x(row)} ${y(height(row, level))}`)
+        .reverse()
+        .join('L');
       area += `M${upper}L${lower}Z`;
       edge += `M${upper}`;
     }

@@ -113,7 +113,13 @@ function rowOf(value, table) {
   const given = nameOf(value('name')) || id;
   const pue = numberOf(value('pue'));
   const others = value('aliases');
-  const aliases = [given, id, short, nameOf(value('iso3')), ...(Array.isArray(others) ? others.slice(0, 20).map(nameOf) : [])];
+  const aliases = [
+    given,
+    id,
+    short,
+    nameOf(value('iso3')),
+    ...(Array.isArray(others) ? others.slice(0, 20).map(nameOf) : []),
+  ];
   return {
     id,
     kind: nameOf(value('kind')) ?? '',
@@ -160,8 +166,7 @@ export function distanceKm(a, b) {
   const dLat = (b.latitude - a.latitude) * radians;
   const dLon = (b.longitude - a.longitude) * radians;
   const h =
-    Math.sin(dLat / 2) ** 2 +
-    Math.cos(a.latitude * radians) * Math.cos(b.latitude * radians) * Math.sin(dLon / 2) ** 2;
+    Math.sin(dLat / 2) ** 2 + Math.cos(a.latitude * radians) * Math.cos(b.latitude * radians) * Math.sin(dLon / 2) ** 2;
   return 2 * EARTH_RADIUS_KM * Math.asin(Math.min(1, Math.sqrt(h)));
 }
 

@@ -49,7 +49,17 @@ export function tipNodes(host, item, here, energy) {
   if (source) nodes.push(line(small(`${source}.`)));
   if (row.direct !== null) {
     const from = [row.directSource, row.directYear === null ? '' : String(row.directYear)].filter(Boolean).join(', ');
-    nodes.push(line(small(say('Published direct figure: %1 g/kWh (%2); combustion only, not comparable.', format.ratio(row.direct).slice(0, -1), from))));
+    nodes.push(
+      line(
+        small(
+          say(
+            'Published direct figure: %1 g/kWh (%2); combustion only, not comparable.',
+            format.ratio(row.direct).slice(0, -1),
+            from,
+          ),
+        ),
+      ),
+    );
   }
   return nodes;
 }

@@ -4,17 +4,16 @@
  * the mean; the cell that runs; the region and how it was found; one equivalent. Nothing moves but texts and rails, and
  * the headline's prefix only goes up.
  */
-import { attr, button, el, icon, setStyle, setText, show, watch } from './dom.js';
+import { attr, el, icon, setStyle, setText, show, watch } from './dom.js';
 import { clock, isMostlyMeasured, prompt } from './faces.js';
-import { CO2E, formats, NBSP, NOT_YET } from './format.js';
-import { mountSearch } from './search.js';
+import { CO2E, formats, NBSP, NOT_YET, unbroken } from './format.js';
+import { regionNodes } from './region.js';
 import { spokenDuration, spokenFigure } from './spoken.js';
 
 /** @typedef {import('./types.js').Cell} Cell */
 /** @typedef {import('./types.js').Host} Host */
 /** @typedef {import('./types.js').Provenance} Provenance */
 /** @typedef {import('./types.js').Range} Range */
-/** @typedef {import('./types.js').Region} Region */
 /** @typedef {import('./types.js').State} State */
 /** @typedef {import('./types.js').Totals} Totals */
 /**
@@ -62,6 +61,7 @@ export function mountTotals(root, host) {
 
   /** The least prefixes of this session's headline. */
   let least = { session: /** @type {string | null} */ (null), energy: 0, emissions: 0, span: 0 };
+  let since = { at: /** @type {number | null} */ (null), text: '' };
   const draw = () => {
     const state = host.state();
     const { totals } = state;
@@ -79,9 +79,10 @@ export function mountTotals(root, host) {
   /** @param {State} state */
   function scopeWords(state) {
     if (state.started_at === null) return say('Chips only');
-    const since = clock(state.started_at * 1000, host.locale);
-    if (!state.totals) return say('Chips only, since %1', since);
-    return say('Chips only, since %1 (%2)', since, wholeMinutes(state.totals.duration_s));
+    if (state.started_at !== since.at)
+      since = { at: state.started_at, text: clock(state.started_at * 1000, host.locale) };
+    if (!state.totals) return say('Chips only, since %1', since.text);
+    return say('Chips only, since %1 (%2)', since.text, wholeMinutes(state.totals.duration_s));
   }
 
   /** @param {number} seconds */
@@ -170,7 +171,7 @@ export function mountTotals(root, host) {
     const main = el('span', { class: 'cbm-Line-prompt' });
     const more = el('span');
     const figures = el('span', { class: 'cbm-Line-figures' });
-    const words = el('span', { class: 'cbm-Line-main' }, main, ` ${say('running')}`, more);
+    const words = el('span', { class: 'cbm-Line-main cbm-mod-wraps' }, main, ` ${say('running')}`, more);
     const element = el('div', { class: 'cbm-Line', role: 'group' }, el('span', { class: 'cbm-busy' }), words, figures);
     /** @param {Cell[]} cells */
     const drawRunning = (cells) => {
@@ -258,7 +259,7 @@ function drawFigure(nodes, words) {
   attr(nodes.element, 'aria-label', words.label);
   setText(nodes.figure, words.figure);
   setText(nodes.unit, words.unit);
-  setText(nodes.below, words.below);
+  setText(nodes.below, unbroken(words.below));
   attr(nodes.value, 'class', words.kind ? `cbm-Figure-value cbm-mod-${words.kind}` : 'cbm-Figure-value');
   const underlined = words.provenance !== 'measured' && !words.kind;
   attr(nodes.figure, 'class', underlined ? `cbm-${words.provenance}` : '');
@@ -271,60 +272,4 @@ function drawFigure(nodes, words) {
   setStyle(nodes.range, '--lo', part(low));
   setStyle(nodes.range, '--hi', part(high));
   setStyle(nodes.range, '--best', part(best));
-}
-
-/**
- * The line of the region: its name and intensity, how it was found, and the search that changes it.
- * @param {Host} host
- */
-function regionNodes(host) {
-  const say = host.say.bind(host);
-  const format = formats(host.locale);
-  const name = el('span');
-  const intensity = el('span', { class: 'cbm-small' });
-  const found = el('span', { class: 'cbm-Line-sub cbm-small cbm-mod-wraps' });
-  const change = button('', () => toggle());
-  const search = el('div', { class: 'cbm-Line-sub', hidden: true });
-  const main = el('span', { class: 'cbm-Line-main cbm-mod-wraps' }, name, ' ', intensity);
-  const element = el('div', { class: 'cbm-Line' }, icon('place'), main, change, found, search);
-  const { act } = host;
-  const finder = mountSearch(search, host, {
-    label: say('Search the region of this kernel by name or id'),
-    hint: say('Enter takes the region. Esc closes.'),
-    pick: (row) => {
-      act.setRegion?.(row.id);
-      toggle();
-    },
-    leave: () => toggle(),
-  });
-  show(change, Boolean(act.setRegion));
-  attr(change, 'aria-expanded', 'false');
-
-  function toggle() {
-    const open = search.hasAttribute('hidden');
-    show(search, open);
-    attr(change, 'aria-expanded', String(open));
-    if (open) finder.focus();
-    else {
-      finder.clear();
-      change.focus();
-    }
-  }
-
-  /** @param {State} state */
-  const draw = ({ region }) => {
-    show(element, region !== null);
-    if (!region) return;
-    const known = region.id !== null && region.source !== 'unknown';
-    const assumed = known && region.source === 'timezone';
-    setText(name, known ? region.name : say('Region unknown'));
-    attr(name, 'class', assumed ? 'cbm-assumed' : '');
-    attr(name, 'title', assumed ? say('Assumed: from the time zone') : undefined);
-    const pue = region.pue === 1 ? '' : `, PUE${NBSP}${format.number(region.pue, 2)}`;
-    setText(intensity, known ? format.intensity(region.intensity[1]) + pue : '');
-    const world = format.intensityRange(region.intensity).alone;
-    setText(found, known ? region.found : [region.found, say('Grids of the world: %1', world)].filter(Boolean).join('. '));
-    setText(change, known ? say('Change') : say('Choose…'));
-  };
-  return { element, draw };
 }

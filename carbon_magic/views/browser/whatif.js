@@ -4,9 +4,10 @@
  * search over all regions, filters, and the lowest of what is listed. All of it happens in the browser, at once.
  */
 import { choose, energies, listing, recalled } from './choices.js';
-import { attr, button, el, icon, keyed, setStyle, setText, show, svg, watch } from './dom.js';
-import { CO2E, formats, NBSP } from './format.js';
+import { attr, button, el, icon, keyed, setStyle, setText, show, watch } from './dom.js';
 import { distanceKnown, whatIfFilters } from './filters.js';
+import { formats, NBSP } from './format.js';
+import { headNodes } from './heads.js';
 import { JOULES_PER_KWH, lowest } from './ratios.js';
 import { labelledSteps, placeOn, scaleOf, stepLabel } from './scale.js';
 import { mountSearch } from './search.js';
@@ -16,7 +17,6 @@ import { drawRow, rowNode } from './whatrow.js';
 /** @typedef {import('./types.js').Host} Host */
 /** @typedef {import('./choices.js').Listing} Listing */
 /** @typedef {import('./ratios.js').Compared} Compared */
-/** @typedef {import('./ratios.js').SortKey} SortKey */
 
 const AT_FIRST_SHOWN = 30;
 
@@ -68,14 +68,21 @@ export function mountWhatIf(root, host) {
   const best = el('b');
   const bestAfter = el('span');
   const bestLine = el('span', {}, say('Lowest'), bestOf, ': ', best, bestAfter);
-  const whose = el('select', { class: 'cbm-Energy', 'aria-label': say('Energy to compare'), title: say('Whole session, a label or one cell') });
+  const whose = el('select', {
+    class: 'cbm-Energy',
+    'aria-label': say('Energy to compare'),
+    title: say('Whole session, a label or one cell'),
+  });
   whose.addEventListener('change', () => {
     energyKey = whose.value;
     draw();
   });
-  view.append(filters.element, el('div', { class: 'cbm-Best' }, bestLine, el('span', { class: 'cbm-Energy-box' }, whose, icon('caret'))));
+  view.append(
+    filters.element,
+    el('div', { class: 'cbm-Best' }, bestLine, el('span', { class: 'cbm-Energy-box' }, whose, icon('caret'))),
+  );
 
-  const heads = headNodes();
+  const heads = headNodes(host, () => draw());
   const axis = el('div', { class: 'cbm-Axis', 'aria-hidden': 'true' });
   const list = el('div', { role: 'rowgroup' });
   const table = el('div', { class: 'cbm-Table', role: 'table' }, heads.element, axis, list);
@@ -83,7 +90,13 @@ export function mountWhatIf(root, host) {
     shown = Infinity;
     draw();
   });
-  const nothing = el('p', { class: 'cbm-empty', hidden: true }, say('No region matches these filters.'), ' ', button(say('Clear'), () => filters.clear()));
+  const nothing = el(
+    'p',
+    { class: 'cbm-empty', hidden: true },
+    say('No region matches these filters.'),
+    ' ',
+    button(say('Clear'), () => filters.clear()),
+  );
   const note = el('div', { class: 'cbm-small cbm-WhatIf-note' });
   view.append(table, nothing, more, note);
 
@@ -108,18 +121,23 @@ export function mountWhatIf(root, host) {
     filters.draw(distanceKnown(here));
     const listed = rows.slice(0, shown);
     const all = pinned ? [pinned, ...listed] : listed;
-    const scale = scaleOf(all.flatMap(({ whisker }) => (whisker ? [/** @type {[number, number]} */ ([whisker[0], whisker[2]])] : [])));
+    const scale = scaleOf(
+      all.flatMap(({ whisker }) => (whisker ? [/** @type {[number, number]} */ ([whisker[0], whisker[2]])] : [])),
+    );
     drawScale(scale);
-    const first = pinned ?? lowest(rows);
-    const prefix = energy === null || !first ? 2 : format.massRange(times(first.grams[1], energy)).prefix;
-    heads.draw(format.massUnit(prefix));
+    const scaledBy = pinned ?? lowest(rows);
+    const prefix = energy === null || !scaledBy ? 2 : format.massRange(times(scaledBy.grams[1], energy)).prefix;
+    heads.draw(format.massUnit(prefix), here?.known !== false);
     byRow.clear();
-    for (const item of all) byRow.set(item === pinned ? 'here' : item.row.id, item);
+    // A row that can be removed is another node than one that is only listed.
+    const keyOf = (/** @type {Compared} */ item) =>
+      item === pinned ? 'here' : `${isFiltered ? 'listed' : 'chosen'} ${item.row.id}`;
+    for (const item of all) byRow.set(keyOf(item), item);
     keyed(
       list,
       all,
-      (item) => (item === pinned ? 'here' : item.row.id),
-      (item) => rowNode(host, item === pinned || isFiltered ? null : remove),
+      keyOf,
+      (item) => rowNode(host, item === pinned, item === pinned || isFiltered ? null : remove),
       (node, item) => drawRow(node, item, { here, scale, energy, prefix, isHere: item === pinned }, host),
     );
     drawBest();
@@ -166,25 +184,35 @@ export function mountWhatIf(root, host) {
     const base = here.grams[1];
     const places = here.grams.map((grams) => placeOn(scale, base > 0 ? grams / base : 1));
     ['low', 'best', 'high'].forEach((name, index) => setStyle(table, `--here-${name}`, `${places[index].toFixed(2)}%`));
+    const steps = labelledSteps(scale);
+    const every = steps.length > 1 ? steps[1] - steps[0] : 1;
     keyed(
       axis,
-      labelledSteps(scale),
+      steps,
       (step) => String(step),
       (step) => el('span', { class: step === 0 ? 'cbm-mod-here' : '' }, step === 0 ? say('here') : stepLabel(step)),
-      (node, step) => setStyle(node, 'left', `${placeOn(scale, 2 ** step).toFixed(2)}%`),
+      (node, step) => {
+        setStyle(node, 'left', `${placeOn(scale, 2 ** step).toFixed(2)}%`);
+        node.classList.toggle('cbm-mod-odd', (step / every) % 2 !== 0);
+      },
     );
   }
 
   function drawBest() {
     const { pinned, rows } = now;
     const candidates = pinned && now.here?.known ? [pinned, ...rows] : rows;
-    const least = lowest(candidates);
+    const first = lowest(candidates);
+    // Of equals here: nobody would gain by going.
+    const least = first && pinned && now.here?.known && pinned.grams[1] <= first.grams[1] ? pinned : first;
     show(bestLine, least !== null);
     if (!least) return;
     setText(bestOf, ` ${say('of %1', format.number(candidates.length, 0))}`);
     const isHere = least === pinned;
     const ratio = least.ratio === null ? format.intensity(least.row.intensity[1]) : format.ratio(least.ratio);
-    setText(best, isHere ? `${least.row.name}, ${say('here')}` : `${least.row.name} ${ratio}`.replace(/ (?=[^ ]*$)/, NBSP));
+    setText(
+      best,
+      isHere ? `${least.row.name}, ${say('here')}` : `${least.row.name} ${ratio}`.replace(/ (?=[^ ]*$)/, NBSP),
+    );
     const hollow = least.overlaps && !isHere;
     attr(best, 'class', hollow ? 'cbm-mod-overlap' : '');
     setText(bestAfter, hollow ? `, ${unclear(least, say)}` : '');
@@ -192,7 +220,9 @@ export function mountWhatIf(root, host) {
 
   function noteWords() {
     if (energy === null) return say('g/kWh only, no grams yet');
-    const years = [...now.rows, ...(now.pinned ? [now.pinned] : [])].map((item) => item.row.year).filter((year) => year !== null);
+    const years = [...now.rows, ...(now.pinned ? [now.pinned] : [])]
+      .map((item) => item.row.year)
+      .filter((year) => year !== null);
     const from = Math.min(...years);
     const to = Math.max(...years);
     const span = !years.length ? '' : from === to ? String(from) : `${from}–${to}`;
@@ -204,7 +234,7 @@ export function mountWhatIf(root, host) {
 
   /** @param {HTMLElement} row */
   function remove(row) {
-    const id = row.getAttribute('data-key');
+    const id = byRow.get(row.getAttribute('data-key') ?? '')?.row.id;
     const neighbour = row.nextElementSibling ?? row.previousElementSibling;
     const hadFocus = row.contains(document.activeElement);
     tip.hide();
@@ -214,9 +244,11 @@ export function mountWhatIf(root, host) {
   }
 
   list.addEventListener('keydown', (event) => {
-    const row = event.target instanceof HTMLElement ? /** @type {HTMLElement | null} */ (event.target.closest('.cbm-Row')) : null;
+    const row =
+      event.target instanceof HTMLElement ? /** @type {HTMLElement | null} */ (event.target.closest('.cbm-Row')) : null;
     if (!row) return;
-    const step = event.key === 'ArrowDown' ? row.nextElementSibling : event.key === 'ArrowUp' ? row.previousElementSibling : null;
+    const step =
+      event.key === 'ArrowDown' ? row.nextElementSibling : event.key === 'ArrowUp' ? row.previousElementSibling : null;
     if (step instanceof HTMLElement) step.focus();
     else if (event.key === 'Delete' && row.querySelector('.cbm-Row-remove')) remove(row);
     else if (event.key === 'Escape' && tip.row()) tip.hide();
@@ -238,41 +270,6 @@ export function mountWhatIf(root, host) {
     else tip.hide();
   });
   list.addEventListener('focusout', () => tip.hide());
-
-  function headNodes() {
-    /** @type {[SortKey, string][]} */
-    const columns = [
-      ['name', say('Region')],
-      ['intensity', 'g/kWh'],
-      ['mass', `g ${CO2E}`],
-      ['ratio', say('× here')],
-    ];
-    const element = el('div', { class: 'cbm-Row cbm-mod-head', role: 'row' });
-    const cells = columns.map(([key, name]) => {
-      const press = button(name, () => {
-        const { sorting } = recalled(host);
-        choose(host, { sorting: { key, down: sorting.key === key && !sorting.down } });
-        draw();
-      }, 'cbm-Row-sort');
-      const arrow = svg('svg', { viewBox: '0 0 8 8', 'aria-hidden': 'true', class: 'cbm-Row-arrow' });
-      arrow.append(svg('path', { d: 'M1 6h6L4 2z', fill: 'currentColor' }));
-      const label = el('span', {}, name);
-      press.replaceChildren(label, arrow);
-      const cell = el('span', { role: 'columnheader' }, press);
-      element.append(cell);
-      return { key, cell, label };
-    });
-    /** @param {string} massUnit */
-    const drawHeads = (massUnit) => {
-      const { sorting } = recalled(host);
-      for (const { key, cell, label } of cells) {
-        if (key === 'mass') setText(label, `${massUnit} ${CO2E}`);
-        if (key === 'ratio') setText(label, now.here?.known === false ? say('× world') : say('× here'));
-        attr(cell, 'aria-sort', sorting.key !== key ? undefined : sorting.down ? 'descending' : 'ascending');
-      }
-    };
-    return { element, draw: drawHeads };
-  }
 
   return watch(root, host, draw);
 }

@@ -29,10 +29,11 @@ const ROOM_FOR_PUE = 64;
 
 /**
  * @param {Host} host
+ * @param {boolean} isHere
  * @param {((row: HTMLElement) => void) | null} remove
  * @returns {HTMLElement}
  */
-export function rowNode(host, remove) {
+export function rowNode(host, isHere, remove) {
   const say = host.say.bind(host);
   const name = el('span', { role: 'cell', class: 'cbm-Row-name' }, el('span', { class: 'cbm-Row-label' }));
   const cells = ['grid', 'mass', 'ratio'].map((part) => el('span', { role: 'cell', class: `cbm-Row-${part}` }));
@@ -47,7 +48,8 @@ export function rowNode(host, remove) {
     cross.addEventListener('click', () => remove(node));
     track.append(cross);
     attr(node, 'aria-keyshortcuts', 'Delete');
-  } else name.append(el('span', { class: 'cbm-Row-here' }, say('here')));
+  }
+  if (isHere) name.append(el('span', { class: 'cbm-Row-here' }));
   return node;
 }
 
@@ -67,7 +69,8 @@ export function drawRow(node, item, context, host) {
   const label = /** @type {HTMLElement} */ (name.firstElementChild);
   setText(label, row.name);
   const tag = isHere ? name.lastElementChild : null;
-  if (tag) setText(tag, here?.known ? say('here') : say('here unknown'));
+  if (tag) setText(tag, here?.known ? say('here') : say('here?'));
+  if (tag) attr(tag, 'title', here?.known ? undefined : say('Where this kernel runs is not known'));
   const intensity = format.intensityRange(row.intensity).figure;
   setText(grid, intensity);
   const grams = energy === null ? null : (item.grams[1] * energy) / JOULES_PER_KWH;
@@ -132,9 +135,10 @@ function drawTrack(track, item, { scale, isHere, here }, host) {
   show(note, Boolean(words || pue));
   setText(note.children[0], pue && words ? `${pue}, ` : pue);
   setText(note.children[1], words);
+  const row = /** @type {HTMLElement} */ (track.parentElement);
+  row.classList.toggle('cbm-mod-hollow', hollow);
   const side = room < ROOM_FOR_NOTE ? 'below' : 100 - right >= left ? 'right' : 'left';
   attr(note, 'class', `cbm-Track-note cbm-mod-${side}`);
-  const row = /** @type {HTMLElement} */ (track.parentElement);
   if (side === 'below' && words) row.classList.add('cbm-mod-noted');
   setStyle(note, 'left', side === 'right' ? `calc(${right.toFixed(2)}% + 6px)` : 'auto');
   setStyle(note, 'right', side === 'left' ? `calc(${(100 - left).toFixed(2)}% + 6px)` : 'auto');

@@ -4,6 +4,9 @@
  */
 import { changed, empty, reduce } from '/browser/store.js';
 
+/** The regions, as the package ships them. */
+export const table = await (await fetch('/regions')).json();
+
 export const WH = 3600;
 const NOON = 1_760_011_200;
 const HOSTILE = '<img src=x onerror="window.hacked = true"><b>bold</b>';
@@ -28,17 +31,34 @@ const UNKNOWN = {
   intensity_year: 2025,
   pue: 1,
 };
+/** A row of the user's own, in the form of regions.json. */
+const ownRow = (fields) => table.columns.map((column) => fields[column] ?? null);
 const SOURCES = [
-  { domain: 'gpu', state: 'Measured', provenance: 'measured', words: 'NVML, ±10 %; GeForce RTX 4070, this kernel alone on it' },
+  {
+    domain: 'gpu',
+    state: 'Measured',
+    provenance: 'measured',
+    words: 'NVML, ±10 %; GeForce RTX 4070, this kernel alone on it',
+  },
   { domain: 'cpu', state: 'Measured', provenance: 'measured', words: 'RAPL package, ±5 %; by this kernel’s CPU time' },
   { domain: 'dram', state: 'Modelled', provenance: 'modelled', words: '32 GB × 0.30 W (0.10–0.60)' },
   { domain: 'grid', state: 'France, 41 g/kWh (24–79)', provenance: null, words: 'Ember, 2025; range: at least ±40 %' },
 ];
 const MODELLED = [
-  { domain: 'cpu', state: 'Modelled', provenance: 'modelled', words: '2 vCPUs × 0.65–3.3 W by load (0.2–5.4). No sensor is visible in this virtual machine.' },
+  {
+    domain: 'cpu',
+    state: 'Modelled',
+    provenance: 'modelled',
+    words: '2 vCPUs × 0.65–3.3 W by load (0.2–5.4). No sensor is visible in this virtual machine.',
+  },
   { domain: 'dram', state: 'Modelled', provenance: 'modelled', words: '8 GB allotted × 0.30 W (0.10–0.60)' },
   { domain: 'gpu', state: 'None found', provenance: null, words: '' },
-  { domain: 'grid', state: 'Unknown', provenance: 'assumed', words: 'World average 458 g/kWh (Ember, 2025) would give 1.8 g' },
+  {
+    domain: 'grid',
+    state: 'Unknown',
+    provenance: 'assumed',
+    words: 'World average 458 g/kWh (Ember, 2025) would give 1.8 g',
+  },
 ];
 const CODE = {
   5: 'df = pd.read_parquet("reviews.parquet")',
@@ -123,7 +143,8 @@ const opening = (fields = {}) =>
     ...fields,
   });
 export const running = (more = {}) => cell(12, 6.9, { status: 'running', final: false, duration_s: 134, ...more });
-export const tick = (fields = {}) => message('tick', { totals: totals(), running: [running()], samples: [], ...fields });
+export const tick = (fields = {}) =>
+  message('tick', { totals: totals(), running: [running()], samples: [], ...fields });
 export const record = (of, fields = {}) => message('record', { cell: of, totals: totals(), ...fields });
 const CELLS = [
   cell(9, 18),
@@ -144,7 +165,8 @@ const history = (cells, fields = {}) =>
 
 const after = (...messages) =>
   messages.reduce((state, one) => reduce(state, one, NOON * 1000), changed(empty(), { notebook: 'train.ipynb' }));
-const many = (count) => Array.from({ length: count }, (_, index) => cell(index + 1, 0.001 * ((index * 7919) % count) + 0.001));
+const many = (count) =>
+  Array.from({ length: count }, (_, index) => cell(index + 1, 0.001 * ((index * 7919) % count) + 0.001));
 
 const unknownTotals = totals(3.9, {
   between_j: about(2 * WH),
@@ -161,7 +183,12 @@ const unknownTotals = totals(3.9, {
   equivalent: null,
 });
 const modelledCell = (count, wh, more = {}) =>
-  cell(count, wh, { provenance: 'modelled', region_known: false, domains: { cpu: wh * WH * 0.7, dram: wh * WH * 0.3 }, ...more });
+  cell(count, wh, {
+    provenance: 'modelled',
+    region_known: false,
+    domains: { cpu: wh * WH * 0.7, dram: wh * WH * 0.3 },
+    ...more,
+  });
 
 /** @type {Record<string, () => import('/browser/types.js').State>} */
 export const FIXTURES = {
@@ -171,45 +198,66 @@ export const FIXTURES = {
   off: () => changed(empty(), { face: 'off', notebook: 'train.ipynb' }),
   looking: () => changed(empty(), { face: 'looking', notebook: 'train.ipynb' }),
   starting: () => changed(empty(), { face: 'starting', notebook: 'train.ipynb' }),
-  refused: () => changed(empty(), { face: 'refused', notebook: 'train.ipynb', detail: 'the folder for records is read-only' }),
+  refused: () =>
+    changed(empty(), { face: 'refused', notebook: 'train.ipynb', detail: 'the folder for records is read-only' }),
   missing: () => changed(empty(), { face: 'missing', notebook: 'train.ipynb' }),
   dead: () => changed(FIXTURES.example(), { face: 'dead', detail: '14:49', running: [] }),
   lost: () => changed(FIXTURES.example(), { face: 'lost', detail: '14:49:02' }),
   versions: () => after(opening({ protocol: 2 }), tick()),
   paused: () => changed(FIXTURES.example(), { paused: true, running: [] }),
   partial: () => changed(after(tick()), { region: FIXTURES.example().region, started_at: NOON }),
-  problem: () => after(opening({ problems: ['The ledger cannot be written: no space left on device.'] }), history(CELLS), tick()),
+  problem: () =>
+    after(opening({ problems: ['The ledger cannot be written: no space left on device.'] }), history(CELLS), tick()),
   first: () => after(opening()),
   oneCell: () => after(opening(), record(cell(1, 0.42), { totals: totals(0.5, { between_j: about(0.08 * WH) }) })),
   unknown: () =>
     changed(
       after(
         opening({ region: UNKNOWN, sources: MODELLED }),
-        history([modelledCell(5, 1.1), modelledCell(3, 0.52), modelledCell(1, 0.05), modelledCell(2, 0.02), modelledCell(4, 0.01)], {
-          samples: samples().map(([time, cpu, , dram]) => [time, cpu / 9, null, dram / 2]),
-        }),
+        history(
+          [
+            modelledCell(5, 1.1),
+            modelledCell(3, 0.52),
+            modelledCell(1, 0.05),
+            modelledCell(2, 0.02),
+            modelledCell(4, 0.01),
+          ],
+          {
+            samples: samples().map(([time, cpu, , dram]) => [time, cpu / 9, null, dram / 2]),
+          },
+        ),
         tick({ totals: unknownTotals, running: [modelledCell(6, 0.2, { status: 'running', duration_s: 96 })] }),
       ),
       { notebook: 'sentiment.ipynb' },
     ),
   many: () => after(opening(), history(many(500)), tick({ totals: totals(500, { between_j: about(100 * WH) }) })),
-  thousands: () => after(opening(), history(many(5000)), tick({ totals: totals(15000, { between_j: about(100 * WH) }) })),
+  thousands: () =>
+    after(opening(), history(many(5000)), tick({ totals: totals(15000, { between_j: about(100 * WH) }) })),
   day: () =>
     after(
       opening(),
       history(CELLS, { samples: samples(86_400) }),
-      tick({ totals: totals(1450, { duration_s: 86_400, now: NOON + 86_400 }), running: [running({ duration_s: 84_000 })] }),
+      tick({
+        totals: totals(1450, { duration_s: 86_400, now: NOON + 86_400 }),
+        running: [running({ duration_s: 84_000 })],
+      }),
     ),
   huge: () =>
     after(
       opening({ region: { ...FRANCE, intensity: [400, 1306, 1500] } }),
       history([cell(1234567, 4.2e6), cell(9, 1.2e9)]),
-      tick({ totals: totals(9.87e8, { power_w: 9.9e6, mean_power_w: 4.4e6, between_j: about(9.8e6 * WH) }), running: [running({ duration_s: 356_400, energy_j: about(1.2e8 * WH) })] }),
+      tick({
+        totals: totals(9.87e8, { power_w: 9.9e6, mean_power_w: 4.4e6, between_j: about(9.8e6 * WH) }),
+        running: [running({ duration_s: 356_400, energy_j: about(1.2e8 * WH) })],
+      }),
     ),
   tiny: () =>
     after(
       opening(),
-      history([cell(1, 3e-4, { below_resolution: true, duration_s: 0.04 }), cell(2, 1e-9, { below_resolution: true, duration_s: 0.001 })]),
+      history([
+        cell(1, 3e-4, { below_resolution: true, duration_s: 0.04 }),
+        cell(2, 1e-9, { below_resolution: true, duration_s: 0.001 }),
+      ]),
       tick({ totals: totals(4e-4, { power_w: 0.04, mean_power_w: 0.0004, between_j: about(1e-5 * WH) }), running: [] }),
     ),
   hostile: () =>
@@ -219,13 +267,42 @@ export const FIXTURES = {
           region: { ...FRANCE, name: HOSTILE, found: HOSTILE, id: 'XX' },
           sources: [{ domain: 'cpu', state: HOSTILE, provenance: 'modelled', words: HOSTILE }],
           problems: [HOSTILE],
-          regions: [['XX', HOSTILE, 'country', null, null, null, HOSTILE, null, null, 20, 30, 40, null, null, 2025, HOSTILE, HOSTILE, 5, 2025, HOSTILE]],
+          regions: [
+            ownRow({
+              id: 'XX',
+              name: HOSTILE,
+              kind: 'country',
+              city: HOSTILE,
+              low: 20,
+              best: 30,
+              high: 40,
+              source: HOSTILE,
+              method: HOSTILE,
+              direct: 5,
+              direct_source: HOSTILE,
+              aliases: [HOSTILE],
+            }),
+          ],
         }),
         history([cell(1, 2, { label: HOSTILE }), cell(2, 1)]),
-        tick({ totals: totals(4, { equivalent: { text: HOSTILE, bounds: HOSTILE } }), running: [running({ label: HOSTILE })] }),
+        tick({
+          totals: totals(4, { equivalent: { text: HOSTILE, bounds: HOSTILE } }),
+          running: [running({ label: HOSTILE })],
+        }),
       ),
       { notebook: HOSTILE },
     ),
 };
-export const FACES = ['none', 'language', 'off', 'looking', 'starting', 'refused', 'missing', 'dead', 'lost', 'versions'];
+export const FACES = [
+  'none',
+  'language',
+  'off',
+  'looking',
+  'starting',
+  'refused',
+  'missing',
+  'dead',
+  'lost',
+  'versions',
+];
 export { CODE, HOSTILE };

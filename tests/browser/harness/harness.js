@@ -7,8 +7,9 @@ import * as ratios from '/browser/ratios.js';
 import * as scale from '/browser/scale.js';
 import * as store from '/browser/store.js';
 import * as fixtures from './fixtures.js';
+import * as looks from './looks.js';
 
-const table = await (await fetch('/regions')).json();
+const { table } = fixtures;
 const stage = document.getElementById('stage');
 
 /** A host that keeps its state here, notes what it was asked to do, and can do everything not listed in `without`. */
@@ -17,7 +18,20 @@ function makeHost(state, { locale = 'en-GB', without = [], kept = {}, hostile = 
   const calls = [];
   const memory = new Map(Object.entries(kept));
   const act = {};
-  for (const name of ['start', 'retry', 'alwaysStart', 'keepLive', 'setRegion', 'reveal', 'restart', 'changeKernel', 'copy', 'menu', 'popOut', 'doctor']) {
+  for (const name of [
+    'start',
+    'retry',
+    'alwaysStart',
+    'keepLive',
+    'setRegion',
+    'reveal',
+    'restart',
+    'changeKernel',
+    'copy',
+    'menu',
+    'popOut',
+    'doctor',
+  ]) {
     if (!without.includes(name)) act[name] = (...given) => calls.push([name, given[0]?.record_id ?? given[0] ?? null]);
   }
   let now = state;
@@ -41,7 +55,10 @@ function makeHost(state, { locale = 'en-GB', without = [], kept = {}, hostile = 
       act,
       say: (text, ...values) => text.replace(/%(\d)/g, (_, at) => values[at - 1] ?? ''),
       locale,
-      excerpt: (cell) => (hostile ? fixtures.HOSTILE : (fixtures.CODE[cell.execution_count] ?? `value_${cell.execution_count} = compute(${cell.execution_count})`)),
+      excerpt: (cell) =>
+        hostile
+          ? fixtures.HOSTILE
+          : (fixtures.CODE[cell.execution_count] ?? `value_${cell.execution_count} = compute(${cell.execution_count})`),
       recall: (key) => memory.get(key),
       remember: (key, value) => memory.set(key, structuredClone(value)),
     },
@@ -50,7 +67,21 @@ function makeHost(state, { locale = 'en-GB', without = [], kept = {}, hostile = 
 
 const shown = [];
 window.harness = {
-  badge, decimals, format, ratios, scale, store, fixtures, makeHost, shown,
+  badge,
+  decimals,
+  format,
+  ratios,
+  scale,
+  store,
+  fixtures,
+  looks,
+  makeHost,
+  shown,
+  /** `told`, once what it changed was drawn. */
+  async drawn(told) {
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    return told;
+  },
   /** Shows one panel for each of `panels`: {fixture, width, ...options of the host}. */
   show(panels, dark = false) {
     document.body.dataset.jpThemeLight = String(!dark);
