@@ -20,21 +20,28 @@ class Leases:
         self._until: dict[str, float] = {}
         self._cell_ended_s = float("-inf")
         self._running = False
-        self.keep_live = False
-        """Ticks go on while nothing runs: an idle kernel is then not culled."""
+        self._kept: set[str] = set()
 
-    def take(self, view: str, now_s: float) -> None:
-        """A view looks."""
+    @property
+    def keep_live(self) -> bool:
+        """Whether ticks go on while nothing runs: an idle kernel is then not culled."""
+        return any(view in self._until for view in self._kept)
+
+    def take(self, view: str, now_s: float, *, keep: bool = False) -> None:
+        """A view looks, and wants to be kept live while nothing runs where it says so."""
         if view in self._until or len(self._until) < MOST:
             self._until[view] = now_s + LEASE_S
+            (self._kept.add if keep else self._kept.discard)(view)
 
     def release(self, view: str) -> None:
         """It looks no longer."""
         self._until.pop(view, None)
+        self._kept.discard(view)
 
     def release_all(self) -> None:
         """Nobody looks."""
         self._until.clear()
+        self._kept.clear()
 
     def note(self, running: bool, now_s: float) -> None:
         """Whether a cell runs, as of now."""
@@ -50,5 +57,5 @@ class Leases:
             return True
         for view, until_s in list(self._until.items()):
             if until_s < now_s:
-                self._until.pop(view, None)
+                self.release(view)
         return bool(self._until) and (self.keep_live or now_s - self._cell_ended_s < QUIET_S)

@@ -65,6 +65,11 @@ class Link:
         self._comm.on_close(lambda _: self._forget())
         self._undo = _hear_on_control(self._kernel, self._comm.comm_id, self._received)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a front end may listen."""
+        return self._comm is not None
+
     def close(self) -> None:
         """Close it, where it is open."""
         comm, self._comm = self._comm, None
@@ -137,7 +142,7 @@ class Link:
         elif kind in ("lease", "release"):
             view = data.get("view")
             if isinstance(view, str) and 0 < len(view) <= LONGEST_NAME:
-                self._lease(view, taken=kind == "lease")
+                self._lease(view, taken=kind == "lease", keep=data.get("keep") is True)
         elif kind == "region":
             self._set_region(data.get("region"))
         elif kind == "track" and isinstance(data.get("on"), bool):
@@ -152,12 +157,12 @@ class Link:
             self._send(messages.tick(snapshot, sums, []))
         self._sent_until = self._wall()
 
-    def _lease(self, view: str, *, taken: bool) -> None:
+    def _lease(self, view: str, *, taken: bool, keep: bool) -> None:
         if not taken:
             self.leases.release(view)
             return
         before = self.watched
-        self.leases.take(view, self._clock())
+        self.leases.take(view, self._clock(), keep=keep)
         sampler = self._session.sampler
         if not before and sampler is not None and self.watched:
             sampler.call_soon(sampler.tick)

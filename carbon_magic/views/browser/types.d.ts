@@ -135,7 +135,7 @@ export type FromKernel = StateMessage | TickMessage | RecordMessage | HistoryMes
 
 export type ToKernel =
   | { type: 'hello'; protocol: number; version: string }
-  | { type: 'lease'; view: string }
+  | { type: 'lease'; view: string; /** Ticks go on while nothing runs. */ keep?: boolean }
   | { type: 'release'; view: string }
   | { type: 'region'; region: string | null }
   | { type: 'track'; on: boolean };
