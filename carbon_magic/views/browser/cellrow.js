@@ -18,6 +18,7 @@ import { cellName } from './ranking.js';
  * @property {string} key
  * @property {Cell | null} cell
  * @property {string} words Where there is no cell.
+ * @property {string} extra More of them, where there is room.
  * @property {number | null} energy Best, in J.
  * @property {Partial<Record<Domain, number>>} domains
  * @property {boolean} about Below resolution.
@@ -29,7 +30,15 @@ import { cellName } from './ranking.js';
  */
 export function lineOf(cell) {
   const energy = cell.energy_j?.[1] ?? null;
-  return { key: cell.record_id, cell, words: '', energy, domains: cell.domains, about: cell.below_resolution };
+  return {
+    key: cell.record_id,
+    cell,
+    words: '',
+    extra: '',
+    energy,
+    domains: cell.domains,
+    about: cell.below_resolution,
+  };
 }
 
 /**
@@ -41,6 +50,7 @@ export function cellRow(line, host) {
   const parts = ['prompt', 'code', 'energy', 'share', 'bar'].map((part) => el('span', { class: `cbm-Cells-${part}` }));
   attr(parts[4], 'aria-hidden', 'true');
   const { cell } = line;
+  if (!cell) parts[1].append(el('span'), el('span', { class: 'cbm-mod-roomy' }));
   const reveal = cell !== null && host.act.reveal !== undefined;
   const inside = el(reveal ? 'button' : 'div', reveal ? { type: 'button' } : {}, ...parts);
   if (cell && reveal) inside.addEventListener('click', () => host.act.reveal?.(latest(cell, host)));
@@ -72,7 +82,8 @@ export function drawCellRow(node, line, longest, host) {
   attr(node, 'class', cell?.status === 'running' ? 'cbm-mod-running' : '');
   const name = cell ? cellName(cell, host) : line.words;
   setText(number, cell ? prompt(cell.execution_count) : '');
-  setText(code, name);
+  setText(cell ? code : code.children[0], name);
+  if (!cell) setText(code.children[1], line.extra);
   attr(code, 'class', cell && !cell.label ? 'cbm-Cells-code' : 'cbm-Cells-code cbm-mod-words');
   attr(code, 'title', cell && name ? name : undefined);
   const figure = line.energy === null ? NOT_YET : (line.about ? format.aboutEnergy : format.energy)(line.energy);

@@ -79,7 +79,11 @@ export function mountCells(root, host) {
       (node, line) => drawCellRow(node, line, longest, host),
     );
     show(more, many);
-    setText(more, all ? say('Show fewer') : say('Show all %1', format.number(ordered.length, 0)));
+    // Of a long session a page that came late knows only the dearest and the latest.
+    const known = format.number(ordered.length, 0);
+    const whole = ordered.length >= state.count;
+    const offer = whole ? say('Show all %1', known) : say('Show %1 of %2', known, format.number(state.count, 0));
+    setText(more, all ? say('Show fewer') : offer);
     attr(more, 'aria-expanded', String(all));
     show(scroller, all);
     if (all) drawSeen(ordered, longest);
@@ -153,6 +157,7 @@ function restLine(state, highest, host) {
     key: 'rest',
     cell: null,
     words: count === 1 ? host.say('1 more cell') : host.say('%1 more cells', formats(host.locale).number(count, 0)),
+    extra: '',
     energy,
     domains: byDomain((domain) => (domains[domain] ?? 0) - (above[domain] ?? 0)),
     about: false,
@@ -168,17 +173,21 @@ function restLine(state, highest, host) {
 function betweenLine(state, host) {
   const between = state.totals?.between_j;
   if (!between || (!state.count && !state.running.length)) return null;
-  const ended = ranked(state.cells).domains;
+  const { domains: ended, seconds, concurrent } = ranked(state.cells);
   const running = sumOfDomains(state.running);
-  const left = byDomain(
-    (domain) => (state.totals?.domains[domain]?.energy_j[1] ?? 0) - (ended[domain] ?? 0) - (running[domain] ?? 0),
-  );
+  // Known only where every cell is, and none ran beside another.
+  const whole = state.cells.size === state.count && !concurrent && state.running.length < 2;
+  const busy = seconds + state.running.reduce((sum, cell) => sum + cell.duration_s, 0);
+  const idle = Math.floor(((state.totals?.duration_s ?? 0) - busy) / 60) * 60;
   return {
     key: 'between',
     cell: null,
     words: host.say('Between cells'),
+    extra: whole && idle > 0 ? `, ${formats(host.locale).duration(idle)}` : '',
     energy: between[1],
-    domains: left,
+    domains: byDomain(
+      (domain) => (state.totals?.domains[domain]?.energy_j[1] ?? 0) - (ended[domain] ?? 0) - (running[domain] ?? 0),
+    ),
     about: false,
   };
 }

@@ -44,7 +44,8 @@ export function mount(root, host, parts = {}) {
   header.append(...[out, menu].filter((node) => node !== undefined));
 
   const face = el('div', { class: 'cbm-Face', hidden: true });
-  const totals = el('div', { class: 'cbm-Totals', role: 'region', 'aria-label': say('Session totals') });
+  const totals = el('div', { class: 'cbm-Totals', role: 'region', tabindex: '-1' });
+  attr(totals, 'aria-label', say('Session totals'));
   const noticeText = el('span');
   const noticeAction = el('span');
   const notice = el('div', { class: 'cbm-Notice', hidden: true }, noticeText, noticeAction);
@@ -65,11 +66,13 @@ export function mount(root, host, parts = {}) {
   const draw = () => {
     const state = host.state();
     const words = faceWords(state, host);
+    let hadFocus = false;
     setText(name, state.notebook ?? '');
     attr(name, 'title', state.notebook ?? undefined);
     const faceNow = words ? JSON.stringify([state.face, words.title, words.words, words.code]) : '';
     if (faceNow !== drawnFace) {
       drawnFace = faceNow;
+      hadFocus = face.contains(document.activeElement);
       face.replaceChildren(...(words ? faceNodes(words, host) : []));
       attr(face, 'class', words?.late ? 'cbm-Face cbm-mod-late' : 'cbm-Face');
     }
@@ -77,6 +80,8 @@ export function mount(root, host, parts = {}) {
     show(totals, words === null);
     if (out) show(out, words === null);
     if (menu) show(menu, words === null);
+    // Whoever pressed "Start" by keyboard goes on where its answer is.
+    if (hadFocus) (words ? (face.querySelector('button') ?? face.querySelector('h3')) : totals)?.focus();
 
     drawNotice(state);
     const known = words === null || (state.face === 'dead' && state.totals !== null);
@@ -182,7 +187,7 @@ function iconButton(picture, label, press) {
  */
 function faceNodes(words, host) {
   /** @type {Node[]} */
-  const nodes = [el('h3', {}, words.title)];
+  const nodes = [el('h3', { tabindex: '-1' }, words.title)];
   if (words.words) nodes.push(el('p', {}, words.words));
   if (words.code) nodes.push(el('code', { class: 'cbm-mod-block' }, words.code));
   const { action, then } = words;

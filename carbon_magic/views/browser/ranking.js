@@ -12,6 +12,7 @@ import { DOMAINS } from './checked.js';
  * @typedef {object} Ranking
  * @property {Cell[]} ordered Highest first; those whose energy is not known last.
  * @property {Partial<Record<Domain, number>>} domains Joules of all of them.
+ * @property {number} seconds How long all of them ran.
  * @property {boolean} concurrent Whether any ran at the same time as another.
  * @property {Map<string, number | null>} labels Joules by label; null where cells that ran at once share it.
  */
@@ -36,6 +37,7 @@ export function ranked(cells) {
 function rank(cells) {
   const energy = (/** @type {Cell} */ cell) => cell.energy_j?.[1] ?? -1;
   const ordered = cells.sort((a, b) => energy(b) - energy(a) || (a.execution_count ?? 0) - (b.execution_count ?? 0));
+  const seconds = ordered.reduce((sum, cell) => sum + cell.duration_s, 0);
   /** @type {Map<string, number | null>} */
   const labels = new Map();
   for (const { label, energy_j, concurrent } of ordered) {
@@ -43,7 +45,13 @@ function rank(cells) {
     const sum = labels.get(label);
     labels.set(label, concurrent || sum === null ? null : (sum ?? 0) + energy_j[1]);
   }
-  return { ordered, domains: sumOfDomains(ordered), concurrent: ordered.some((cell) => cell.concurrent), labels };
+  return {
+    ordered,
+    domains: sumOfDomains(ordered),
+    seconds,
+    concurrent: ordered.some((cell) => cell.concurrent),
+    labels,
+  };
 }
 
 /**

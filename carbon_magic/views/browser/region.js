@@ -10,6 +10,9 @@ import { mountSearch } from './search.js';
 /** @typedef {import('./types.js').Host} Host */
 /** @typedef {import('./types.js').State} State */
 
+/** Where somebody, or the cloud itself, said where this is; anything else is assumed until it is confirmed. */
+const SAID = ['cell', 'user', 'config', 'environment', 'cloud-init', 'cloud', 'metadata'];
+
 /**
  * @param {Host} host
  */
@@ -52,10 +55,11 @@ export function regionNodes(host) {
     show(element, region !== null);
     if (!region) return;
     const known = region.id !== null && region.source !== 'unknown';
-    const assumed = known && region.source === 'timezone';
+    const assumed = known && !SAID.includes(region.source);
+    const guessed = region.source === 'timezone' ? say('Assumed: from the time zone') : say('Assumed');
     setText(name, known ? region.name : say('Region unknown'));
     attr(name, 'class', assumed ? 'cbm-assumed' : '');
-    attr(name, 'title', assumed ? say('Assumed: from the time zone') : undefined);
+    attr(name, 'title', assumed ? guessed : undefined);
     const pue = region.pue === 1 ? '' : `, PUE${NBSP}${format.number(region.pue, 2)}`;
     setText(intensity, known ? format.intensity(region.intensity[1]) + pue : '');
     const world = unbroken(format.intensityRange(region.intensity).alone);

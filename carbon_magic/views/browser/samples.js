@@ -50,12 +50,22 @@ function merged(samples, width) {
   for (let from = 0; from < samples.length;) {
     const bucket = Math.floor(samples[from][0] / width);
     let to = from + 1;
-    while (to < samples.length && Math.floor(samples[to][0] / width) === bucket) to += 1;
+    // A gap stands for itself: a mean over it would close it.
+    const same = (/** @type {Sample} */ row) => Math.floor(row[0] / width) === bucket && !isGap(row);
+    while (!isGap(samples[from]) && to < samples.length && same(samples[to])) to += 1;
     const part = samples.slice(from, to);
     result.push(part.length === 1 ? part[0] : [part[0][0], ...meanOf(part)]);
     from = to;
   }
   return result;
+}
+
+/**
+ * @param {Sample} sample
+ * @returns {boolean}
+ */
+export function isGap([, cpu, gpu, dram]) {
+  return cpu === null && gpu === null && dram === null;
 }
 
 /**

@@ -7,7 +7,7 @@
 import { DOMAINS } from './checked.js';
 import { attr, el, keyed, setText, show, svg, watch } from './dom.js';
 import { formats, NOT_YET } from './format.js';
-import { firstAfter } from './samples.js';
+import { firstAfter, isGap } from './samples.js';
 
 /** @typedef {import('./types.js').Domain} Domain */
 /** @typedef {import('./types.js').Host} Host */
@@ -18,8 +18,8 @@ const WIDTH = 300;
 const HEIGHT = 48;
 /** Watts of the top, at least: what draws little is not blown up. */
 const LEAST_TOP = 5;
-/** A step longer than this between two samples is a gap. */
-const GAP_S = 4;
+/** Gaps are rows of nulls, and at rest a kernel samples slowly; but nothing is drawn through a step longer than this. */
+const GAP_S = 120;
 /** From below: each one's place in a sample. @type {[Domain, 1 | 2 | 3][]} */
 const STACK = [
   ['dram', 3],
@@ -153,8 +153,9 @@ export function mountSpark(root, host) {
  * @param {Sample} sample
  * @returns {number | null}
  */
-function wattsOf([, cpu, gpu, dram]) {
-  if (cpu === null && gpu === null && dram === null) return null;
+function wattsOf(sample) {
+  const [, cpu, gpu, dram] = sample;
+  if (isGap(sample)) return null;
   return (cpu ?? 0) + (gpu ?? 0) + (dram ?? 0);
 }
 
@@ -203,7 +204,7 @@ function withoutGaps(samples) {
   /** @type {Sample | null} */
   let last = null;
   for (const row of samples) {
-    if (wattsOf(row) === null) {
+    if (isGap(row)) {
       last = null;
       continue;
     }

@@ -77,7 +77,9 @@ export function reduce(state, message, heardAt = null) {
   const after = afterNews(before, fields);
   if (!after) return state;
   const face = after.face === 'versions' || after.face === 'off' ? after.face : 'tracking';
-  return { ...after, face, paused: false, heard_at: heardAt ?? state.heard_at };
+  // What a face's words needed goes with it: the time when contact was lost, for one.
+  const detail = face === before.face ? after.detail : null;
+  return { ...after, face, detail, paused: false, heard_at: heardAt ?? state.heard_at };
 }
 
 /**

@@ -120,6 +120,7 @@ export function totals(wh = 41.3, more = {}) {
 export function samples(seconds = 300, end = NOON + 2834) {
   const rows = [];
   for (let at = seconds; at >= 0; at -= 1) {
+    if (at === 234) rows.push([end - at, null, null, null]);
     if (at > 225 && at < 235) continue;
     const busy = (at < 135 || (at > 190 && at < 222) || at > 262) && at % 40 !== 0;
     const noise = ((at * 7919) % 13) - 6;
@@ -129,7 +130,7 @@ export function samples(seconds = 300, end = NOON + 2834) {
 }
 
 const message = (type, fields) => ({ type, session_id: 'session-1', ...fields });
-const opening = (fields = {}) =>
+export const opening = (fields = {}) =>
   message('state', {
     protocol: 1,
     version: '1.3',
@@ -160,7 +161,7 @@ const CELLS = [
   cell(11, 0.02),
 ];
 const sum = (cells) => cells.reduce((joules, one) => joules + (one.energy_j?.[1] ?? 0), 0);
-const history = (cells, fields = {}) =>
+export const history = (cells, fields = {}) =>
   message('history', { cells, count: cells.length, cells_energy_j: sum(cells), samples: samples(), ...fields });
 
 const after = (...messages) =>
@@ -223,7 +224,7 @@ export const FIXTURES = {
             modelledCell(4, 0.01),
           ],
           {
-            samples: samples().map(([time, cpu, , dram]) => [time, cpu / 9, null, dram / 2]),
+            samples: samples().map(([time, cpu, , dram]) => [time, cpu && cpu / 9, null, dram && dram / 2]),
           },
         ),
         tick({ totals: unknownTotals, running: [modelledCell(6, 0.2, { status: 'running', duration_s: 96 })] }),

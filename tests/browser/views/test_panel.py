@@ -164,3 +164,14 @@ def test_a_long_list_draws_only_what_is_seen(panels: Panels, state: str, count: 
     expect(panel.locator(f".cbm-Cells-all li[aria-posinset='{count}'] button")).to_be_focused()
     panel.get_by_role("button", name="Show fewer").click()
     assert panel.locator(".cbm-Cells:not(.cbm-Cells-all) li").count() == 7
+
+
+def test_a_page_that_came_late_knows_only_some_of_the_cells(panels: Panels) -> None:
+    panel = panels.show("first", open=["cells"])
+    panels.do(
+        """(panel, { fixtures: { history, cell } }) =>
+          panel.send(history([1, 2, 3, 4, 5, 6].map((at) => cell(at, at)), {count: 900, cells_energy_j: 7.2e6}))"""
+    )
+    shown = plain(panel.inner_text())
+    assert re.search(r"896 more cells\s+2.0 kWh", shown)
+    expect(panel.get_by_role("button", name="Show 6 of 900")).to_be_visible()

@@ -24,15 +24,15 @@ EVERYTHING = [
 @pytest.mark.parametrize("state", [*FACES, *TRACKING])
 def test_every_state_fits_at_every_width(panels: Panels, state: str) -> None:
     kept = {f"open.{name}": True for name in ALL}
-    for dark in (False, True):
-        panels.show_all([{"fixture": state, "width": width, "kept": kept} for width in WIDTHS], dark=dark)
+    shown = [{"fixture": state, "width": width, "kept": kept} for width in WIDTHS]
+    panels.show_all(shown)
+    panels.do("() => null")
+    assert panels.page.evaluate("harness.looks.tooWide()") == []
+    assert panels.page.evaluate("harness.looks.overlapping()") == []
+    for name, dark in (("light", False), ("dark", True)) if SCREENSHOTS else ():
+        panels.show_all(shown, dark=dark)
         panels.do("() => null")
-        assert panels.page.evaluate("harness.looks.tooWide()") == []
-        assert panels.page.evaluate("harness.looks.overlapping()") == []
-        if SCREENSHOTS:
-            panels.page.screenshot(
-                path=Path(SCREENSHOTS) / f"views-{state}-{'dark' if dark else 'light'}.png", full_page=True
-            )
+        panels.page.screenshot(path=Path(SCREENSHOTS or "") / f"views-{state}-{name}.png", full_page=True)
     assert panels.page.evaluate("window.hacked") is None
     assert panels.page.locator("#stage img").count() == 0
 
@@ -87,3 +87,46 @@ def test_what_a_host_cannot_do_is_not_offered(panels: Panels) -> None:
         expect(panel.get_by_role("button", name=name, exact=True)).to_have_count(0)
     assert panel.locator(".cbm-Cells button").count() == 0
     expect(panels.show("off", without=EVERYTHING).get_by_role("button")).to_have_count(0)
+
+
+def test_the_focus_follows_from_start_to_the_figures(panels: Panels) -> None:
+    panel = panels.show("off")
+    panel.get_by_role("button", name="Start tracking").focus()
+    panels.do("(panel) => panel.change({face: 'starting'})")
+    expect(panel.get_by_role("heading", name="Starting…")).to_be_focused()
+    panels.do("(panel, { fixtures }) => panel.set(fixtures.FIXTURES.first())")
+    expect(panel.get_by_role("region", name="Session totals")).to_be_focused()
+
+
+def test_a_word_from_the_kernel_ends_what_was_said_of_its_silence(panels: Panels) -> None:
+    panel = panels.show("lost", open=[])
+    panels.do("(panel, { fixtures }) => panel.send(fixtures.tick())")
+    assert "14:49:02" not in panel.inner_text()
+    assert panel.locator(".cbm-Notice").is_hidden()
+
+
+def test_a_region_that_the_kernel_refuses_is_told_once(panels: Panels) -> None:
+    panel = panels.show("example", open=[])
+    panels.do("(panel) => panel.send({type: 'refused', what: 'region', why: 'No region \"XY\".'})")
+    assert 'No region "XY".' in panel.inner_text()
+    panels.do("(panel, { fixtures }) => panel.send(fixtures.opening())")
+    assert "XY" not in panel.inner_text()
+
+
+def test_the_order_of_tab(panels: Panels) -> None:
+    panel = panels.show("example", open=ALL)
+    panel.get_by_role("button", name="Show in the notebook area").focus()
+    reached = []
+    for _ in range(60):
+        name = panels.page.evaluate(
+            """() => {
+              const node = document.activeElement;
+              if (!node.closest('.cbm-Panel')) return '';
+              const section = node.closest('section');
+              return (section ? section.querySelector('.cbm-Section-title') : node).textContent;
+            }"""
+        )
+        if not reached or reached[-1] != name:
+            reached.append(name)
+        panels.page.keyboard.press("Tab")
+    assert reached[:7] == ["", "Change", "Power", "Cells", "What if elsewhere", "Sources", ""]

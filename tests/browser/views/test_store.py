@@ -113,3 +113,17 @@ def test_a_day_of_samples_is_thinned_with_age(panels: Panels) -> None:
     assert kept["most"] < 3600 + 8640 + 200
     assert kept["inOrder"]
     assert kept["same"]
+
+
+def test_a_gap_stays_a_gap_when_it_is_thinned(panels: Panels) -> None:
+    kept = panels.page.evaluate(
+        """() => {
+          const old = Array.from({length: 40}, (_, at) => at === 17 ? [at, null, null, null] : [at, 10, null, 2]);
+          const state = harness.store.reduce(harness.fixtures.FIXTURES.first(),
+            harness.fixtures.history([], {samples: [...old, [9000, 1, null, 1]]}));
+          return state.samples;
+        }"""
+    )
+    assert [17, None, None, None] in kept
+    assert len(kept) == 7
+    assert [row[1] for row in kept] == [10, 10, None, 10, 10, 10, 1]

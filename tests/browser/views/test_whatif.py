@@ -250,23 +250,3 @@ def test_the_users_own_rows_are_listed_and_are_text(panels: Panels) -> None:
     panel.get_by_role("row", name=re.compile("^Here")).hover()
     assert "<img src=x onerror=" in panel.get_by_role("tooltip").inner_text()
     assert panels.page.evaluate("window.hacked") is None
-
-
-def test_answers_come_within_a_tenth_of_a_second(panels: Panels) -> None:
-    """A search over all regions and a filter, drawn; the budget is loose enough for a busy machine."""
-    panel = what_if(panels)
-    panel.get_by_role("combobox", name="Provider").select_option("Azure")
-    spent = panels.do(
-        """(panel) => {
-          const box = panel.box.querySelectorAll('[role=combobox]')[1];
-          const times = ['e', 'eu', 'eu-', 'eu-w', 'eu-we'].map((typed) => {
-            const start = performance.now();
-            box.value = typed;
-            box.dispatchEvent(new Event('input'));
-            panel.change({});
-            return performance.now() - start;
-          });
-          return Math.min(...times);
-        }"""
-    )
-    assert spent < 100
