@@ -23,11 +23,11 @@ export interface LinkOptions {
 
 export class Link {
   constructor(private readonly options: LinkOptions) {
-    this.lease = new Lease((word) => this.send(
-        word === 'lease'
-          ? { type: word, view: this.view, keep: options.keepLive() }
-          : { type: word, view: this.view },
-      ));
+    this.lease = new Lease((word) =>
+      this.send(
+        word === 'lease' ? { type: word, view: this.view, keep: options.keepLive() } : { type: word, view: this.view },
+      ),
+    );
   }
 
   state: State = changed(empty(), { face: 'looking' });
