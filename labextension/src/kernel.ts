@@ -43,6 +43,8 @@ export function sendOnControl(kernel: Kernel.IKernelConnection, commId: string, 
 export async function load(kernel: Kernel.IKernelConnection): Promise<Started> {
   const reply = await evaluate(kernel, LOAD);
   if (reply.status !== 'ok') return refusal(reply);
+  if (reply.text.includes('no load function'))
+    return { kind: 'refused', reason: 'carbon_magic is another module there' };
   if (!reply.text.includes('already loaded')) return { kind: 'ok' };
   const again = await evaluate(kernel, REOPEN);
   return again.status === 'ok' ? { kind: 'ok' } : refusal(again);

@@ -75,7 +75,7 @@ export class Link {
     try {
       const started = await load(kernel);
       if (this.comm) return;
-      if (started.kind === 'ok') await this.probe();
+      if (started.kind === 'ok') await this.probe(true);
       else if (started.kind === 'missing') this.change({ face: 'missing' });
       else this.change({ face: 'refused', detail: started.reason });
     } catch (error) {
@@ -124,7 +124,7 @@ export class Link {
   }
 
   /** Looks for a comm that is there already: the page was loaded anew, or this is the second one. */
-  private async probe(): Promise<void> {
+  private async probe(started = false): Promise<void> {
     const kernel = this.kernel;
     const turn = ++this.turn;
     if (!kernel) return;
@@ -141,6 +141,10 @@ export class Link {
       if (late()) return;
       if (ids.length) {
         this.adopt(kernel.createComm(TARGET, ids[ids.length - 1]));
+        return;
+      }
+      if (started) {
+        this.change({ face: 'refused', detail: 'the carbon-magic of the kernel opens no comm' });
         return;
       }
       this.change({ face: 'off' });

@@ -11,7 +11,18 @@ from browser.lab_server import Lab, Server
 from playwright.sync_api import expect
 
 HOSTILE = "<img src=x onerror=document.title='owned'>"
-WITHOUT = "import sys; sys.modules['carbon_magic'] = None; from ipykernel.kernelapp import main; main()"
+WITHOUT = """
+import sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name == "carbon_magic":
+            raise ModuleNotFoundError("No module named 'carbon_magic'", name=name)
+
+sys.meta_path.insert(0, Missing())
+from ipykernel.kernelapp import main
+main()
+"""
 
 
 @pytest.fixture(scope="module")
