@@ -78,6 +78,10 @@ class Accounts:
     def closed(self, window: Window, time_s: float) -> None:
         self._queue.append((time_s, lambda time_s: self._settle_close(window, time_s)))
 
+    def promoted(self, window: Window, time_s: float) -> None:
+        """What ran within a cell outlives it, and is a cell of its own, which overlaps with that one."""
+        self._queue.append((time_s, lambda time_s: self._settle_promotion(window)))
+
     def reset(self, facts: Facts, time_s: float) -> None:
         """Begin anew from `time_s` on: no records, no totals. A cell that runs keeps its own beginning."""
         if self._sampler is None:
@@ -190,6 +194,14 @@ class Accounts:
             for one in (window, *self._open):
                 one.concurrent = True
         self._open.append(window)
+
+    def _settle_promotion(self, window: Window) -> None:
+        if window in self._inner:
+            self._inner.remove(window)
+            window.inner = False
+            for one in (window, *self._open):
+                one.concurrent = True
+            self._open.append(window)
 
     def _settle_close(self, window: Window, time_s: float) -> None:
         if window.inner:
@@ -340,4 +352,5 @@ class Accounts:
             records=self.records,
             running=running,
             problems=problems,
+            rest=self._sampler.rest() if self._sampler is not None and live else None,
         )

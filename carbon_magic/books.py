@@ -79,6 +79,9 @@ class Books(ABC):
     def end(self, window: Window, status: Status) -> None:
         """End it. Calling it again does nothing."""
 
+    def promote(self, window: Window) -> None:  # noqa: B027 (what belongs to a cell stays a part of it)
+        """What this measurement was a part of ends before it: from now on it is recorded itself."""
+
     def hand_over(self, record: CellRecord, window: Window) -> None:
         """Have a final record kept that was made outside the books, once its windows have ended."""
         with self._lock:

@@ -51,7 +51,15 @@ def _compare(before: list[str], event: Any) -> list[str]:
 
 
 def _region(before: list[str], event: Any) -> list[str]:
-    return _regions(event)
+    from carbon_magic.region_line import AUTO, OPTIONS
+
+    if before[-1] == "--mix":
+        from carbon_magic.grid.own import fuel_factors
+
+        return [f"{fuel}=" for fuel in fuel_factors()]
+    if before[-1] in OPTIONS:
+        return []
+    return [*_regions(event), *([AUTO] if len(before) == 1 else []), *OPTIONS]
 
 
 def _regions(event: Any) -> list[str]:

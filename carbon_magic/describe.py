@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from carbon_magic.held import Priced
 from carbon_magic.ledger.record import CellRecord
@@ -21,6 +21,9 @@ from carbon_magic.quantity import Interval, sum_independent
 from carbon_magic.snapshot import DomainTotal, Place, RunningCell, Snapshot
 from carbon_magic.totals import Totals
 from carbon_magic.windows import Window
+
+if TYPE_CHECKING:
+    from carbon_magic.power.watch import Rest
 
 
 class Facts(NamedTuple):
@@ -156,6 +159,7 @@ def snapshot_of(
     records: Sequence[CellRecord],
     running: Sequence[Running],
     problems: Sequence[str],
+    rest: Rest | None = None,
 ) -> Snapshot:
     """The session as it is now; `present` is the step between the last two ticks, for the power of the moment."""
     own = totals.own_j
@@ -197,4 +201,5 @@ def snapshot_of(
             for one in running
         ),
         problems=tuple(problems),
+        rest=rest,
     )

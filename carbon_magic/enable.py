@@ -4,39 +4,33 @@ The line stands in the profile's `ipython_config.json`, which IPython reads besi
 execute in order to change it. The file is edited as text: what stands in it keeps its order, indentation and line
 ends, and `disable` takes out exactly what `enable` put in. To know what that was without a note kept elsewhere, what is
 put in has another form for each state it may find: `_insert` gives different texts for different files, so the file as
-it was is the one from which `_insert` makes the present one. A `.py` file is never changed. Where one of them sets
-`extensions`, the JSON's would replace its list [tried, IPython 9]; the name then goes into `extra_extensions`, which
-IPython loads after it.
+it was is the one from which `_insert` makes the present one. No other file is ever changed. Where one of them sets
+`extensions`, a `.py` file or one of the environment or the machine, the JSON's would replace its list [tried, IPython
+9]; the name then goes into `extra_extensions`, which IPython loads after it.
 """
 
 from __future__ import annotations
 
-import ast
 import json
-import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from carbon_magic.enabled_elsewhere import EXTENSION, KEYS, MAX_BYTES, OWN, SECTIONS, elsewhere, sets_in_json
 from carbon_magic.run import UsageError
 
-EXTENSION = "carbon_magic"
-SECTION = "InteractiveShellApp"
-KEYS = ("extensions", "extra_extensions")
-CONFIG = "ipython_config.json"
-KERNEL_CONFIG = "ipython_kernel_config.json"
-PYTHON_CONFIGS = ("ipython_config.py", "ipython_kernel_config.py")
-MAX_BYTES = 4 << 20
-"""A longer file is no configuration that people wrote."""
+SECTION = SECTIONS[0]
 
 _STRING = json.dumps(EXTENSION)
 
 
-def enable(profile: str = "default", ipython_dir: Path | None = None) -> str:
+def enable(profile: str = "default", ipython_dir: Path | None = None, shared: Sequence[Path] | None = None) -> str:
     """Have every new kernel and terminal of the profile load the extension.
 
     Args:
         profile: the name of the profile; its folder is made where it does not exist.
         ipython_dir: IPython's folder; the one that IPython itself would use where not said.
+        shared: folders with configuration for everybody, likewise.
 
     Returns:
         What was done, for people.
@@ -46,17 +40,18 @@ def enable(profile: str = "default", ipython_dir: Path | None = None) -> str:
             as it was.
     """
     folder = _folder(profile, ipython_dir)
-    path = folder / CONFIG
+    path = folder / OWN
     content = _read(path)
-    loading = [name for name in PYTHON_CONFIGS if _python_config(folder / name).loads]
+    others = elsewhere(folder, shared)
     found = [] if content is None else [key for key in KEYS if EXTENSION in _listed(content, key, path)]
-    if found or loading:
-        return f"Already enabled in {path if found else folder / loading[0]}."
-    taken = _taken(folder, content)
+    if found or others.loading:
+        return f"Already enabled in {path if found else others.loading[0]}."
+    rest = {} if content is None else {key: value for key, value in json.loads(content).items() if key != SECTION}
+    taken = others.sets | sets_in_json(rest)
     key = next((key for key in KEYS if key not in taken), None)
     if key is None:
         raise UsageError(
-            f"{folder}: its files set both {KEYS[0]} and {KEYS[1]}, and one more list would replace theirs: "
+            f"{folder}: other files set both {KEYS[0]} and {KEYS[1]}, and one more list would replace theirs: "
             f"add {EXTENSION!r} to one of them"
         )
     _write(path, _new(key) if content is None else _insert(content, key))
@@ -66,13 +61,12 @@ def enable(profile: str = "default", ipython_dir: Path | None = None) -> str:
     )
 
 
-def disable(profile: str = "default", ipython_dir: Path | None = None) -> str:
+def disable(profile: str = "default", ipython_dir: Path | None = None, shared: Sequence[Path] | None = None) -> str:
     """Take out of the profile's configuration what `enable` put in. Arguments and errors as there."""
     folder = _folder(profile, ipython_dir)
-    path = folder / CONFIG
+    path = folder / OWN
     content = _read(path)
-    loading = [name for name in PYTHON_CONFIGS if _python_config(folder / name).loads]
-    left = "".join(f"\n{folder / name} loads it too: that file is yours to change." for name in loading)
+    left = "".join(f"\n{other} loads it too, and is not changed." for other in elsewhere(folder, shared).loading)
     found = [] if content is None else [key for key in KEYS if EXTENSION in _listed(content, key, path)]
     if content is None or not found:
         return f"Nothing to disable in {path}.{left}"
@@ -83,46 +77,6 @@ def disable(profile: str = "default", ipython_dir: Path | None = None) -> str:
         content = _remove(content, key)
     _write(path, content)
     return f"Disabled in {path}. New kernels no longer load it.{left}"
-
-
-class _Python(NamedTuple):
-    """What one of the profile's `.py` files does about extensions, as far as reading it tells."""
-
-    sets: frozenset[str]
-    loads: bool
-
-
-def _python_config(path: Path) -> _Python:
-    try:
-        with path.open("rb") as file:
-            tree = ast.parse(file.read(MAX_BYTES))
-    except FileNotFoundError:
-        return _Python(frozenset(), loads=False)
-    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
-        # IPython says at its start what is wrong with the file; here it may set anything.
-        return _Python(frozenset(KEYS[:1]), loads=False)
-    # However it is written: an attribute, an item, setattr. What another file sets cannot be seen from here.
-    text = ast.unparse(tree)
-    sets = frozenset(key for key in KEYS if re.search(rf"\b{key}\b", text))
-    if "load_subconfig" in text:
-        sets |= {KEYS[0]}
-    loads = False
-    for statement in ast.walk(tree):
-        if not isinstance(statement, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr)):
-            continue
-        parts = list(ast.walk(statement))
-        if any(isinstance(part, ast.Attribute) and part.attr in KEYS for part in parts):
-            loads = loads or any(isinstance(part, ast.Constant) and part.value == EXTENSION for part in parts)
-    return _Python(sets, loads)
-
-
-def _taken(folder: Path, content: str | None) -> frozenset[str]:
-    """The keys whose lists are set in places that the JSON's own would replace, or be replaced by."""
-    taken = frozenset[str]().union(*(_python_config(folder / name).sets for name in PYTHON_CONFIGS))
-    beside = _read(folder / KERNEL_CONFIG, any_section=True) or ""
-    others = {} if content is None else {key: value for key, value in json.loads(content).items() if key != SECTION}
-    text = beside + json.dumps(others)
-    return taken | {key for key in KEYS if f'"{key}"' in text}
 
 
 # The folder and the file
@@ -148,7 +102,7 @@ def _folder(profile: str, ipython_dir: Path | None) -> Path:
     return folder
 
 
-def _read(path: Path, *, any_section: bool = False) -> str | None:
+def _read(path: Path) -> str | None:
     """The file's text, line ends as they are; None where there is no file."""
     try:
         with path.open("rb") as file:
@@ -164,7 +118,7 @@ def _read(path: Path, *, any_section: bool = False) -> str | None:
         data = json.loads(text)
     except (ValueError, RecursionError):
         raise UsageError(f"{path} is not valid JSON and is left as it is; IPython ignores it too") from None
-    if not any_section and (not isinstance(data, dict) or not isinstance(data.get(SECTION, {}), dict)):
+    if not isinstance(data, dict) or not isinstance(data.get(SECTION, {}), dict):
         raise UsageError(f"{path} is left as it is: {SECTION} is not where IPython looks for it")
     return text
 

@@ -60,14 +60,20 @@ class Extension:
 
     def _link(self) -> None:
         """Open the comm where a front end may listen: not in a terminal, and not in a run without one."""
-        from carbon_magic.comm.link import Link, kernel_of
         from carbon_magic.run import feed
 
-        kernel = kernel_of(self.shell)
+        kernel = getattr(self.shell, "kernel", None)
         if kernel is None or feed.order() is not None:
             return
+        from carbon_magic.comm.link import Link
+
         link = Link(self.session, kernel)
-        link.open()
+        try:
+            link.open()
+        except Exception as error:
+            # A kernel that is not ipykernel's own may have no comms: then there is no panel, and all else works.
+            self.session.trouble = f"the comm: {type(error).__name__}: {error}"
+            return
         self.session.link = link
         self._undo.append(link.close)
 

@@ -3,7 +3,8 @@
 It listens to the books in the sampler's thread and hands immutable rows to the ledger's writer. A cell that runs gets
 a row after two seconds, brought up to date at first with every tick and later about every ten seconds, so that of one
 that is killed little is lost; a session's row is written along with them, and with each batch of finished cells. While
-nothing runs nothing is written: that the process lives is seen by its number.
+nothing runs nothing is written: that the process lives is seen by its number. Until a cell's record is written, its
+beginning and its end stand in the process's slip, where the cell's own thread notes them.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     # Needed with the first row only: loading the extension does not wait for them.
     from carbon_magic.ledger.alive import Process
     from carbon_magic.ledger.row import Ending, Kind, SessionRow
+    from carbon_magic.ledger.slip import Slip
 
 KEPT_AFTER_S = 2.0
 """A cell that runs this long gets a row before it ends."""
@@ -55,6 +57,8 @@ class Keeper:
         keep_source: Callable[[], bool] = lambda: False,
     ) -> None:
         self.writer = Writer(accounts.facts.session_id, environ)
+        self._leaving: Writer | None = None
+        """One that is being closed, with another in its place."""
         self._accounts = accounts
         self._kind: Kind = kind
         self._environ = environ
@@ -64,10 +68,40 @@ class Keeper:
         self._fresh = False
         self._written = False
         """Whether the session has a row."""
+        self._slip: Slip | None = None
+        self._slip_of: str | None = None
+        """The session that the slip is of; an empty text where there can be none."""
         self._running: dict[str, float] = {}
         """By record: when the row of a cell that runs is brought up to date again."""
         accounts.on_reset = self.finish
         accounts.on_let_go = self.let_go
+
+    def prepare(self) -> None:
+        """Make the slip, so that no cell has to."""
+        if self._slip_of is None:
+            self._slip_for(self._accounts.facts.session_id)
+
+    # What cells' threads call
+
+    def began(self, window: Window) -> None:
+        """Note that a cell begins."""
+        slip, facts = self._slip, self._accounts.facts
+        if slip is None or self._slip_of != facts.session_id:
+            slip = self._slip_for(facts.session_id)
+        if slip is not None:
+            slip.begin(window, facts.session_id, window.place or self._accounts.place)
+
+    def ended(self, window: Window) -> None:
+        """Note that it has ended."""
+        if self._slip is not None:
+            self._slip.end(window)
+
+    def dropped(self, window: Window) -> None:
+        """Note that it leaves no record."""
+        if self._slip is not None:
+            self._slip.drop(window)
+
+    # What the sampler's thread calls, or whoever has stopped it
 
     def record(self, record: CellRecord, window: Window) -> None:
         """Keep a final record."""
@@ -78,7 +112,10 @@ class Keeper:
 
     def ticked(self, now_s: float) -> None:
         """Write what a tick has brought, if anything."""
-        for window in self._accounts.open_windows:
+        windows = self._accounts.open_windows
+        if windows and self._slip is not None:
+            self._slip.ticked(now_s)
+        for window in windows:
             age_s = now_s - window.opened_s
             if age_s < KEPT_AFTER_S or now_s < self._running.get(window.record_id, 0.0):
                 continue
@@ -98,6 +135,8 @@ class Keeper:
             record = self._accounts.so_far(window)
             if record is not None:
                 self.record(replace(record, status="killed", final=True), window)
+                return
+        self.dropped(window)
 
     def finish(self) -> None:
         """The session ends, its books are closed or about to be emptied."""
@@ -107,8 +146,33 @@ class Keeper:
         self._cells, self._fresh, self._written = 0, False, False
 
     def close(self, timeout_s: float = EXIT_S) -> None:
-        """End the writer's thread, once everything is written or the time is over."""
+        """End the writer's thread, once everything is written or the time is over; what is not waits in the slip."""
+        leaving = self._leaving
         self.writer.close(timeout_s)
+        slip = self._slip
+        if slip is None:
+            return
+        left = [writer.unwritten() for writer in (leaving, self.writer) if writer is not None]
+        if any(map(any, left)):
+            slip.leave([row for rows, _ in left for row in rows], [record for _, records in left for record in records])
+        else:
+            slip.remove()
+            self._slip, self._slip_of = None, None
+
+    def rest(self) -> Writer:
+        """Nothing is measured: the session may be over, and goes on with the next record if it is not. Gives the writer
+        to close, in whose place there is another one."""
+        if self._written:
+            self._put_row("ended")
+        leaving = self._leaving = self.writer
+        self.writer = Writer(self._accounts.facts.session_id, self._environ)
+        return leaving
+
+    def rested(self, leaving: Writer, *, written: bool) -> None:
+        """That writer is closed; what it could not write is tried again with what comes next."""
+        if not written:
+            self.writer.backlog.give_back(leaving.left_over())
+        self._leaving = None
 
     def where(self) -> str:
         """Where the records are, in words."""
@@ -122,25 +186,49 @@ class Keeper:
     def _put(self, record: CellRecord, window: Window) -> None:
         self.writer.put_record(record, window.source, keep_source=self._keep_source())
 
+    def _slip_for(self, session_id: str) -> Slip | None:
+        """The slip, made or turned to this session; None where there can be none. Two threads may make one each."""
+        if self._slip_of == "":
+            return None
+        from carbon_magic.ledger.slip import Slip
+
+        row = self._row("running")
+        try:
+            if self._slip is None:
+                slip = Slip(home(self._environ), row)
+                if self._slip is not None:
+                    slip.remove()
+                else:
+                    self._slip = slip
+            else:
+                self._slip.session(row)
+        except OSError:
+            # No folder, or none of the user's own: what ends in the moment before a kill is not kept.
+            self._slip_of = ""
+            return None
+        self._slip_of = session_id
+        return self._slip
+
     def _put_row(self, ending: Ending) -> None:
         self._written = True
+        self.writer.put_session(self._row(ending))
+
+    def _row(self, ending: Ending) -> SessionRow:
         if self._process is None:
             from carbon_magic.ledger.alive import this_process
 
             self._process = this_process()
         now = datetime.now(timezone.utc)
         user = next((self._environ[name] for name in ("LOGNAME", "USER", "USERNAME") if self._environ.get(name)), None)
-        self.writer.put_session(
-            row_of(
-                self._accounts.facts,
-                self._accounts.snapshot,
-                self._process,
-                kind=self._kind,
-                user=user,
-                cells=self._cells,
-                ending=ending,
-                now=now,
-            )
+        return row_of(
+            self._accounts.facts,
+            self._accounts.snapshot,
+            self._process,
+            kind=self._kind,
+            user=user,
+            cells=self._cells,
+            ending=ending,
+            now=now,
         )
 
 

@@ -35,8 +35,15 @@ HELP = """\
         [--cell N]        not the session's energy, but that of cell [N]
         [--label LABEL]   or that of all cells of this name
         [--at 03:00]      what beginning at that time of day would change
+%carbon panel           all of it, live, with a chart of power
 %carbon region          the grid in use, and how it was found
 %carbon region ID       use this grid from now on: FR, US-CA, aws:eu-north-1
+%carbon region auto     use what the settings say, or what is found, again
+        [--intensity G]   your own g CO2e/kWh, and what it is of: "our solar roof"
+        [--low G --high G]  and its range, 40 % either way if not said
+        [--mix MIX]       your own mix of power stations: wind=0.6,gas=0.4
+        [--pue P]         power usage effectiveness of the building
+        [--note TEXT]     beside the figures: certificates bought; changes none
 %carbon on              track every cell
 %carbon off             track only cells that begin with %%carbon
 %carbon live            the live intensity: whose it is, its value, the last error
@@ -55,7 +62,7 @@ HELP = """\
 
 Settings: %config CarbonMagic
 """
-COMMANDS = ("cells", "history", "compare", "region", "live", "on", "off", "doctor", "reset", "methods", "help")
+COMMANDS = ("cells", "history", "compare", "panel", "region", "live", "on", "off", "doctor", "reset", "methods", "help")
 Sort = Literal["energy", "time"]
 SORTS = ("energy", "time")
 MOST_CELLS = 1000
@@ -90,6 +97,7 @@ class CarbonMagics(Magics):
         actions: dict[str, Callable[[list[str]], None]] = {
             "cells": self._cells,
             "history": self._history,
+            "panel": self._panel,
             "compare": self._compare,
             "region": self._region,
             "live": self._live,
@@ -150,14 +158,28 @@ class CarbonMagics(Magics):
             raise UsageError(f"%carbon compare: {error}") from None
         _display(comparison(shown))
 
+    def _panel(self, words: list[str]) -> None:
+        _no_more("panel", words)
+        if self.session.link is None:
+            raise UsageError("%carbon panel: it shows in notebooks only. %carbon has the same figures as text")
+        from carbon_magic.views.panel import PanelMissing, panel
+
+        try:
+            shown = panel(self.session.link)
+        except PanelMissing as missing:
+            raise UsageError(f"%carbon panel: {missing}") from None
+        _display(shown)
+
     def _region(self, words: list[str]) -> None:
         if not words:
             _say(_about(self.session.live.state().place))
             return
+        from carbon_magic.region_line import parse_region_line
+
         try:
-            found = self.session.set_region(" ".join(words))
+            found = self.session.say(parse_region_line(words))
         except ValueError as error:
-            raise UsageError(str(error)) from None
+            raise UsageError(f"%carbon region: {error}") from None
         _say(_about(found))
 
     def _live(self, words: list[str]) -> None:

@@ -159,6 +159,11 @@ class Span(Run):
             # Begun before the fork: it goes on in the parent, and here nothing was measured.
             self._window.closed_s = time.monotonic()
 
+    def promote(self) -> None:
+        """What it is a part of ends before it: it is to be recorded itself."""
+        self.cell = True
+        self._books.promote(self._window)
+
     @property
     def running(self) -> bool:
         return self._window.closed_s is None

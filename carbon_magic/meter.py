@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from carbon_magic.power.allotment import Allotment, ScopeOption, allotment
-from carbon_magic.power.discover import Candidate, discover, discover_gpus, fallback_cpu
+from carbon_magic.power.candidate import Candidate
+from carbon_magic.power.discover import discover, fallback_cpu
 from carbon_magic.power.machine import Machine, read_text
 from carbon_magic.power.neighbours import Neighbours
 from carbon_magic.power.sampler import Pace, Sampler
 from carbon_magic.power.share import Part
+from carbon_magic.power.sources import Ways
 from carbon_magic.power.usage import Usage, usage_of
 
 if TYPE_CHECKING:
@@ -42,6 +44,8 @@ class Meter:
         self._find_usage = find_usage or usage_of
         self._root = Path(environ.get("CARBON_MAGIC_ROOT") or "/")
         self.machine = Machine.of(self._root)
+        self._ways = Ways.of(self.machine, environ)
+        self._opened: list[Candidate] = []
         self.allotment: Allotment = allotment(self.machine, environ, scope)
         self.sampler: Sampler | None = None
         self.neighbours: Neighbours | None = None
@@ -57,31 +61,49 @@ class Meter:
         """
         self.allotment = allotment(self.machine, self._environ, scope)
 
+    def set_source(self, source: str | None, host: str | None) -> None:
+        """Name the source of the whole machine's power that may be asked; None for none but the environment's.
+
+        Takes effect at once.
+        """
+        from carbon_magic.power.later import named_source
+        from carbon_magic.power.named import HOST_VARIABLE, VARIABLE
+
+        named = {VARIABLE: source, HOST_VARIABLE: host or ""} if source else {}
+        ways = Ways.of(self.machine, {**self._environ, **named})
+        self._ways = ways
+        if self.sampler is not None:
+            self.sampler.watch_anew("power-source", lambda: named_source(ways))
+
     def start(
         self,
         pace: Pace,
         on_tick: Callable[[float], None],
         is_busy: Callable[[], bool],
         ready: Callable[[Sampler], None],
+        *,
+        threaded: bool = True,
     ) -> Sampler:
-        """Open the sensors and begin to read them; `ready` gets the sampler before its first reading."""
+        """Open the sensors and begin to read them; `ready` gets the sampler before its first reading. Without a thread
+        they are read when somebody asks."""
         self.neighbours = Neighbours(self._group())
         self._counted = (float("-inf"), 1)
         usage = self._find_usage(self._root)
         fit = self._fit()
+        self._opened = discover(self.machine, lambda: usage.busy_s, fit, self._ways)
         sampler = Sampler(
             usage,
-            discover(self.machine, lambda: usage.busy_s, fit),
+            self._opened,
             cpus=self.machine.logical_cpus,
             on_tick=on_tick,
             is_busy=is_busy,
-            find_gpus=self._find_gpus,
+            find_gpus=self._find_later,
             replace_cpu=lambda: fallback_cpu(self.machine, lambda: usage.busy_s, fit),
             pace=pace,
         )
         self.sampler = sampler
         ready(sampler)
-        sampler.start()
+        sampler.start(threaded=threaded)
         return sampler
 
     def stop(self) -> None:
@@ -117,7 +139,8 @@ class Meter:
         """The sensors that were found, used or not. Where nothing is measured, they are looked for now."""
         if self.sampler is not None:
             return list(self.sampler.candidates)
-        found = [*discover(self.machine, lambda: 0.0, self._fit()), *self._find_gpus()]
+        self._opened = discover(self.machine, lambda: 0.0, self._fit(), self._ways)
+        found = [*self._opened, *self._find_later()]
         for candidate in found:
             if candidate.sensor is not None:
                 candidate.sensor.close()
@@ -130,6 +153,8 @@ class Meter:
         fit, self.problem = usable(self._environ, self.machine)
         return fit
 
-    def _find_gpus(self) -> list[Candidate]:
+    def _find_later(self) -> list[Candidate]:
+        from carbon_magic.power.later import discover_later  # the sampler's thread waits for it, and nobody else
+
         library = self._environ.get("CARBON_MAGIC_NVML")
-        return discover_gpus(Path(library) if library else None, self._root)
+        return discover_later(self.machine, self._ways, self._opened, Path(library) if library else None)

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -20,11 +20,11 @@ from carbon_magic import __version__
 from carbon_magic.accounts import Accounts
 from carbon_magic.books import ANSWER_S, Asked, Books, kernel_session
 from carbon_magic.describe import Facts, project_here
-from carbon_magic.grid.intensity import place
+from carbon_magic.grid import table as regions_table
+from carbon_magic.grid.choose import VARIABLES, Whereabouts, choose, said_by
 from carbon_magic.keeper import Keeper
 from carbon_magic.ledger.record import CellRecord, Status
 from carbon_magic.ledger.row import Kind
-from carbon_magic.ledger.writer import Writer
 from carbon_magic.live import LiveSwitch
 from carbon_magic.meter import Meter
 from carbon_magic.power.sampler import Pace, Sampler
@@ -33,7 +33,9 @@ from carbon_magic.snapshot import Place
 from carbon_magic.windows import Window
 
 EXIT_S = 0.5
-"""At the end of the process figures that are not final yet are waited for at most this long, and so is the disk."""
+"""At the end of the process figures that are not final yet and the disk are waited for at most this long together;"""
+DISK_S = 0.15
+"""as long as this is left for the disk."""
 LINGER_S = 1.0
 """Where a measurement follows the last one this soon, the sampler outlives the next one by as much: a function that is
 measured in a loop does not open the sensors each time."""
@@ -54,10 +56,12 @@ class OwnBooks(Books):
         place: the grid; without, the environment's.
         usage: who is measured, where it is not this process.
         pace: seconds between two readings.
+        late: the process ends already: there is no thread, and the books end with the last measurement.
 
     Raises:
         UnknownProvider: `CARBON_MAGIC_LIVE` names no provider of live intensities.
         UnknownRegion: `CARBON_MAGIC_REGION` names no region.
+        ValueError: another of the environment's words on the grid cannot be.
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class OwnBooks(Books):
         place: Place | None = None,
         usage: Callable[[Path], Usage] | None = None,
         pace: Pace | None = None,
+        late: bool = False,
     ) -> None:
         super().__init__()
         self.kind: Kind = kind
@@ -75,14 +80,17 @@ class OwnBooks(Books):
         """The last error that was kept from whoever measures."""
         self._environ = os.environ if environ is None else environ
         self._said = place
-        self._placed = ("", place or _default_place(""))
+        self._placed: tuple[Sequence[str | None], Place] | None = None
+        """What the environment said when it was looked at last, and the grid that this is."""
         self._meter = Meter(self._environ, "auto", usage)
+        self._whereabouts = Whereabouts(self._meter.machine.root, self._environ)
         self._pace = pace or Pace()
         self._open: set[Window] = set()
         self._latest_s = float("-inf")
         self._stopped_s = float("-inf")
         self._linger = False
         self._closing = False
+        self._late = late
         self._ended_s = float("-inf")
         self._unsettled = 0
         self._closer: threading.Thread | None = None
@@ -113,10 +121,23 @@ class OwnBooks(Books):
         session = kernel_session()
         if session is not None:
             return session.place
-        asked = self._environ.get("CARBON_MAGIC_REGION", "").strip()
-        if asked != self._placed[0]:
-            self._placed = (asked, _default_place(asked))
-        return self._placed[1]
+        asked = [self._environ.get(name) for name in VARIABLES]
+        placed = self._placed
+        if placed is None or asked != placed[0]:
+            placed = (asked, choose([("environment", said_by(self._environ))], self._whereabouts))
+            self._placed = placed
+            self._whereabouts.ask_cloud(False, self._moved)
+        return placed[1]
+
+    def _moved(self) -> None:
+        """The cloud has told where this is, in a thread of its own: also of what has begun already."""
+        with self._lock:
+            before, self._placed = self._placed, None
+            now = self.place
+            for window in self._open:
+                if before is not None and window.place is before[1]:
+                    window.place = now
+            self._accounts.place = now
 
     def begin(self, asked: Asked, *, cell: bool, at_s: float | None = None) -> Window:
         around = self.place
@@ -132,6 +153,8 @@ class OwnBooks(Books):
                 window.opened_s = self._in_order(sampler.border()) if at_s is None else at_s
                 self._accounts.opened(window)
                 self._open.add(window)
+                if cell:
+                    self._keeper.began(window)
             except Exception as error:
                 # No thread can be started, or a folder is gone: a figure is lost, never the work that is measured.
                 self.trouble = f"{type(error).__name__}: {error}"
@@ -156,6 +179,7 @@ class OwnBooks(Books):
             if not known:
                 return
             self._accounts.closed(window, window.closed_s)
+            self._keeper.ended(window)
             self._ended_s = window.closed_s
             self._unsettled += 1
             over = not (self._open or self._linger or self._closing)
@@ -166,8 +190,16 @@ class OwnBooks(Books):
             if over or crowded:
                 self.poke(CROWDED_S if crowded else ANSWER_S)
         finally:  # also after Ctrl-C
-            if not self._open:
+            if not self._open and self._late:
+                self.close()
+            elif not self._open:
                 self._end_soon()
+
+    def promote(self, window: Window) -> None:
+        with self._lock:
+            if window in self._open:
+                self._accounts.promoted(window, self._in_order(time.monotonic()))
+                self._keeper.began(window)
 
     def hand_over(self, record: CellRecord, window: Window) -> None:
         with self._lock:
@@ -187,24 +219,31 @@ class OwnBooks(Books):
         """Forget a measurement that is not to be: it leaves no record."""
         with self._lock:
             self._open.discard(window)
+            self._keeper.dropped(window)
             window.closed_s = time.monotonic()
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more is measured here."""
+        return self._closing and not self._open
 
     def close(self) -> None:
         """The process ends: what still runs ends as `interrupted`, and every thread and every file with it."""
-        if self.pid != os.getpid():
+        if self.pid != os.getpid() or (self._late and self._closing):
             return
         self._closing = True
+        deadline_s = time.monotonic() + EXIT_S
         for window in list(self._open):
             self.end(window, "interrupted")
-        self._settle(EXIT_S)
+        self._settle(EXIT_S - DISK_S)
         with self._lock:
             self._stop()
         self._live.close()
         self._hurry.set()
         if self._closer is not None:
-            self._closer.join(EXIT_S)
+            self._closer.join(max(0.0, deadline_s - time.monotonic()))
         self._keeper.finish()
-        self._keeper.close(EXIT_S)
+        self._keeper.close(max(0.0, deadline_s - time.monotonic()))
 
     def _settle(self, wait_s: float) -> None:
         deadline_s = time.monotonic() + wait_s
@@ -218,7 +257,8 @@ class OwnBooks(Books):
         found = self._meter.sampler.problems() if self._meter.sampler is not None else []
         live = self._accounts.held.source
         found = [*found, *(live.problems() if live is not None else [])]
-        return [*found, *([self.trouble] if self.trouble else []), *self._keeper.writer.problems()]
+        found += [*([self.trouble] if self.trouble else []), *self._keeper.writer.problems()]
+        return [*found, *regions_table.problems()]
 
     def _new_accounts(self, facts: Facts) -> Accounts:
         return Accounts(facts, self.place, self._meter.part)
@@ -229,7 +269,8 @@ class OwnBooks(Books):
         session = kernel_session()
         # One thread asks for all of a kernel's measurements.
         self._accounts.held.source = self._live.live if session is None else session.live.live
-        return self._meter.start(self._pace, self._ticked, lambda: True, self._accounts.begin)
+        self._keeper.prepare()
+        return self._meter.start(self._pace, self._ticked, lambda: True, self._accounts.begin, threaded=not self._late)
 
     def _ticked(self, now_s: float) -> None:
         """After each tick, in the sampler's thread."""
@@ -287,10 +328,11 @@ class OwnBooks(Books):
                 if self._closing or not self._unwritten:
                     self._closer = None
                     return
-                writer, self._unwritten = self._keeper.writer, False
-                self._keeper.writer = Writer(self._accounts.facts.session_id, self._environ)
-            if not writer.close(EXIT_S):
-                self._keeper.writer.backlog.give_back(writer.backlog.take())  # tried again with what comes next
+                writer, self._unwritten = self._keeper.rest(), False
+            written = writer.close(EXIT_S)
+            self._keeper.rested(writer, written=written)
+            if not written:
+                break
         self._closer = None
 
     def _in_order(self, time_s: float) -> float:
@@ -311,7 +353,3 @@ class OwnBooks(Books):
             scope_reason=given.reason,
             part=given.cpu_part,
         )
-
-
-def _default_place(asked: str) -> Place:
-    return place(asked, "environment") if asked else place(None, "unknown")

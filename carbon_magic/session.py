@@ -20,9 +20,12 @@ from carbon_magic import __version__
 from carbon_magic.accounts import Accounts
 from carbon_magic.config import CarbonMagic
 from carbon_magic.describe import Facts, estimate_of, project_here
-from carbon_magic.grid.intensity import place
+from carbon_magic.grid import table as regions_table
+from carbon_magic.grid.choose import Whereabouts, choose, said_by
+from carbon_magic.grid.own import Said
 from carbon_magic.keeper import Keeper
 from carbon_magic.ledger.record import CellRecord, safe_cell_id
+from carbon_magic.ledger.writer import EXIT_S
 from carbon_magic.live import LiveSwitch
 from carbon_magic.meter import Meter
 from carbon_magic.options import CellOptions, options_of
@@ -34,7 +37,7 @@ from carbon_magic.windows import Threads, Window, status_of
 
 if TYPE_CHECKING:
     from carbon_magic.comm.link import Link
-    from carbon_magic.power.discover import Candidate
+    from carbon_magic.power.candidate import Candidate
     from carbon_magic.views.doctor import Findings
 
 LINGER_S = 2.0
@@ -43,6 +46,14 @@ ANSWER_S = 0.05
 """Whoever asks for a figure waits at most this long for an extra reading."""
 LAST_S = 0.3
 """When it ends, it waits this long at most for readings that the last cells still need."""
+
+GRID = ("region", "intensity", "intensity_low", "intensity_high", "intensity_name", "mix")
+"""The settings that name a grid. One that is set takes the place of what a magic said before."""
+SETTINGS = [
+    *(*GRID, "pue", "region_note", "cloud_metadata"),
+    *("scope", "project", "interval_s", "rest_interval_s", "power_source", "power_source_host"),
+]
+"""What the session looks at again when it is set."""
 
 _current: Session | None = None
 
@@ -72,17 +83,23 @@ class Session:
         self._pid = os.getpid()
         self._threads = Threads()
         self._meter = Meter(self.environ, _scope(config))
+        if config.power_source:
+            self._meter.set_source(config.power_source, config.power_source_host)
         self._last_close_s = float("-inf")
         order = feed.order()
-        self._said_region = order.region if order is not None else None
+        self._said = Said(region=order.region if order is not None else None)
+        """By magic, or by whoever runs the notebook."""
+        self._whereabouts = Whereabouts(self._meter.machine.root, self.environ)
         self._accounts = Accounts(self._facts(), self._place(), self._meter.part)
         self._accounts.on_record = self._recorded
         self.live = LiveSwitch(self._accounts, self.environ, lambda: self.config.live)
         """Live intensities, where the user has named a provider of them."""
         config.observe(lambda _: self.live.refresh(forget_said=True), names=["live"])
+        config.observe(self._keep_live, names=["keep_live"])
         self._feed = feed.Feed(order.sink) if order is not None else None
         self._keeper = Keeper(self._accounts, "kernel", self.environ, lambda: bool(config.keep_source))
-        config.observe(self._configured, names=["region", "pue", "scope", "interval_s", "rest_interval_s", "project"])
+        config.observe(self._configured, names=SETTINGS)
+        self._whereabouts.ask_cloud(config.cloud_metadata, self._moved)
 
     # Switching
 
@@ -112,11 +129,12 @@ class Session:
         self.config.unobserve_all()
         if os.getpid() != self._pid:
             return
+        deadline_s = time.monotonic() + EXIT_S
         self.settle(LAST_S)
         self._stop_sampler()
         self.live.close()
         self._keeper.finish()
-        self._keeper.close()
+        self._keeper.close(max(0.0, deadline_s - time.monotonic()))
         if self._feed is not None:
             self._feed.close()
 
@@ -172,11 +190,13 @@ class Session:
             execution_count=count,
             cell_id=safe_cell_id(cell_id),
             options=options,
-            place=self._place(options.region, "cell") if options and options.region else self.place,
+            place=self._place(Said(options.region)) if options and options.region else self.place,
             inner=inner,
         )
         window.opened_s = self._ensure_sampler().border()
         self._accounts.opened(window)
+        if not inner:
+            self._keeper.began(window)
         return window
 
     def _close(self, window: Window, result: Any) -> None:
@@ -192,8 +212,9 @@ class Session:
                 window.closed_s = time.monotonic()
             self._last_close_s = window.closed_s
             self._accounts.closed(window, window.closed_s)
+            self._keeper.ended(window)
         if sampler is not None:
-            sampler.hurry()  # what has ended is to be kept, whatever happens to the kernel next
+            sampler.hurry()  # its figures are to be kept, whatever happens to the kernel next
 
     def forget_run(self, result: Any) -> None:
         """Have a run that ended taken off its thread, where an interrupt may have kept that from being done."""
@@ -250,7 +271,7 @@ class Session:
         problems += self.live.problems()
         troubles = (self.trouble, neighbours and neighbours.problem, self._meter.problem)
         problems += [trouble for trouble in troubles if trouble]
-        problems += self._keeper.writer.problems()
+        problems += [*self._keeper.writer.problems(), *regions_table.problems()]
         return Findings(
             candidates=self._meter.candidates(),
             idle_w=idle_w,
@@ -261,6 +282,7 @@ class Session:
             problems=problems,
             versions=f"carbon-magic {__version__}, Python {platform.python_version()}, {platform.system()}",
             records=self._keeper.where(),
+            rest=sampler.rest() if sampler is not None else None,
         )
 
     @property
@@ -272,17 +294,35 @@ class Session:
     def place(self) -> Place:
         return self._accounts.place
 
-    def set_region(self, asked: str | None) -> Place:
-        """From now on this is the grid; what was counted before keeps its own. None takes back what was said.
+    def set_region(self, asked: str) -> Place:
+        """From now on this is the grid; what was counted before keeps its own.
 
         Raises:
             UnknownRegion: there is no such region; the nearest are named.
         """
-        before, self._said_region = self._said_region, asked
+        return self.say(Said(region=asked))
+
+    def say(self, said: Said | None) -> Place:
+        """What a magic says of the grid, from now on; None takes back all that magics said before.
+
+        A grid takes the place of the one before, with its PUE; a PUE or a note alone leaves the grid.
+
+        Raises:
+            UnknownRegion: there is no such region; the nearest are named.
+            ValueError: an own figure, the mix, the PUE or the note cannot be.
+        """
+        before = self._said
+        if said is None:
+            self._said = Said()
+        elif said.names_a_grid:
+            self._said = said._replace(note=before.note if said.note is None else said.note)
+        else:
+            given = {name: value for name, value in said._asdict().items() if value is not None}
+            self._said = before._replace(**given)
         try:
             found = self._place()
         except ValueError:
-            self._said_region = before
+            self._said = before
             raise
         self._accounts.place = found
         self._tell_link()
@@ -315,7 +355,9 @@ class Session:
         if self._meter.sampler is not None:
             return self._meter.sampler
         pace = Pace(self.config.interval_s, self.config.rest_interval_s)
-        return self._meter.start(pace, self._ticked, self._is_busy, self._accounts.begin)
+        sampler = self._meter.start(pace, self._ticked, self._is_busy, self._accounts.begin)
+        sampler.call_soon(self._keeper.prepare)
+        return sampler
 
     def _rest(self) -> None:
         """With tracking off, let the sampler go as soon as nothing is measured any more."""
@@ -349,23 +391,30 @@ class Session:
         if self.link is not None:
             self.link.changed()
 
+    def _keep_live(self, change: Any) -> None:
+        if self.link is not None:
+            self.link.keep_live(bool(change.new))
+
     def _is_busy(self) -> bool:
         if self._accounts.busy or time.monotonic() - self._last_close_s < LINGER_S:
             return True
         return self.link is not None and self.link.watched
 
-    def _place(self, said: str | None = None, source: str = "unknown") -> Place:
-        """The grid by what was said: here, by magic, by config, by the environment; else unknown."""
-        environment = self.environ.get("CARBON_MAGIC_REGION", "").strip()
-        for asked, origin in (
-            (said, source),
-            (self._said_region, "user"),
-            (self.config.region, "config"),
-            (environment, "environment"),
-        ):
-            if asked:
-                return place(asked, origin, self.config.pue)
-        return place(None, "unknown", self.config.pue)
+    def _place(self, cell: Said | None = None) -> Place:
+        """The grid by what was said: for this cell, by magic, by config, by the environment; else where this is."""
+        config = self.config
+        here = Said(config.region, config.intensity, mix=config.mix, pue=config.pue, note=config.region_note)
+        if config.intensity is not None:
+            bounds = {"intensity_low": config.intensity_low, "intensity_high": config.intensity_high}
+            here = here._replace(**bounds, intensity_name=config.intensity_name)
+        said = [("user", self._said), ("config", here), ("environment", said_by(self.environ))]
+        return choose(said if cell is None else [("cell", cell), *said], self._whereabouts)
+
+    def _moved(self) -> None:
+        """Where this is may be known otherwise now: by a setting, or by the cloud, in a thread of its own."""
+        if os.getpid() == self._pid:
+            self._accounts.place = self._place()
+            self._tell_link()
 
     def _facts(self) -> Facts:
         order = feed.order()
@@ -383,15 +432,16 @@ class Session:
 
     def _configured(self, change: Any) -> None:
         """A setting has changed."""
-        if change.name in ("region", "pue"):
-            if change.name == "region":
-                self._said_region = None
-            self._accounts.place = self._place()
-            self._tell_link()
-        elif change.name == "live":
-            self.live.refresh(forget_said=True)
+        if change.name in (*GRID, "pue", "region_note"):
+            if change.name in GRID:
+                self._said = Said(note=self._said.note)
+            self._moved()
+        elif change.name == "cloud_metadata":
+            self._whereabouts.ask_cloud(change.new, self._moved)
         elif change.name in ("interval_s", "rest_interval_s") and self._meter.sampler is not None:
             self._meter.sampler.pace = Pace(self.config.interval_s, self.config.rest_interval_s)
+        elif change.name in ("power_source", "power_source_host"):
+            self._meter.set_source(self.config.power_source, self.config.power_source_host)
         elif change.name in ("scope", "project"):
             self._meter.set_scope(_scope(self.config))
             self._accounts.facts = self._facts_again()

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from carbon_magic.ledger.record import CellRecord
 from carbon_magic.power.sensor import Domain, Provenance
 from carbon_magic.quantity import Interval
+
+if TYPE_CHECKING:
+    from carbon_magic.power.watch import Rest
 
 
 class Place(NamedTuple):
     """The grid that energy is converted by, and how it was found."""
 
     region: str
-    """An id of the regions table; `WORLD` with `source` `unknown` where nobody said and nothing was found."""
+    """An id of the regions table, or `own` for people's own figure; `WORLD` with `source` `unknown` where nobody said
+    and nothing was found."""
     name: str
     source: str
-    """`cell`, `user`, `config`, `environment`, what found it (`cloud-init`, `cloud`, `timezone`), or `unknown`."""
+    """`cell`, `user`, `config`, `environment`, what found it (`cloud-init`, `cloud`, `metadata`, `timezone`), or
+    `unknown`."""
     intensity_g_per_kwh: Interval
     intensity_source: str
     """Short, for people: "Ember"."""
@@ -24,7 +29,10 @@ class Place(NamedTuple):
     pue: float
     data_version: str
     found: str = ""
-    """How it was found, where `source` alone does not say it: `from the time zone Europe/Paris`."""
+    """How it was found, where `source` alone does not say it: `from the time zone Europe/Paris`; of an unknown place,
+    why it was not."""
+    note: str = ""
+    """What people note beside it: certificates they bought, offsets. It changes no figure."""
 
     @property
     def known(self) -> bool:
@@ -81,3 +89,5 @@ class Snapshot(NamedTuple):
     running: tuple[RunningCell, ...]
     problems: tuple[str, ...]
     """What does not work at present, in words: a sensor that fails, for one."""
+    rest: Rest | None = None
+    """What a meter of the whole machine shows beyond the components; never a part of any energy."""

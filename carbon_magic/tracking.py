@@ -149,6 +149,8 @@ class Track(Figures):
     def _end(self, run: Run | None, error: _Error) -> None:
         if run is None or not run.running:
             return
+        if run.cell and run.here:
+            _promote_next()
         run.end(ending(error))
         self._runs.append(run)
         outer = next((one for track, one in reversed(_running()) if track is self and one is not run), None)
@@ -208,6 +210,14 @@ class _Generator:
 def _running() -> tuple[tuple[Track, Run], ...]:
     pid = os.getpid()
     return tuple(entry for entry in _inside.get() if entry[1].running and entry[1].pid == pid)
+
+
+def _promote_next() -> None:
+    """What was started by hand inside a measurement that ends first goes on as one of its own."""
+    for track, run in _running():
+        if isinstance(run, Span) and run is track._started and track._keep and not run.cell and run.here:
+            run.promote()
+            return
 
 
 def _in_a_cell() -> bool:

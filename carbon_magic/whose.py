@@ -36,9 +36,12 @@ def books() -> Books:
             if _kernel is None or _kernel.session is not session:
                 _kernel = KernelBooks(session)
             return _kernel
-        if _own is None:
-            _own = OwnBooks()
-            _at_exit(_end)
+        if _own is None or (_own.closed and not sys.is_finalizing()):
+            # What was to be called at the exit before the first measurement is called after the books' end.
+            late = _own is not None or not threading.main_thread().is_alive()
+            _own = OwnBooks(late=late)
+            if not late:
+                _at_exit(_end)
         return _own
 
 

@@ -8,11 +8,13 @@ an interrupted coroutine ends without a result. So an end is matched to its begi
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
-import uuid
+import time
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from random import Random
 from typing import Any
 
 from carbon_magic.ledger.record import CellRecord, Status
@@ -20,6 +22,17 @@ from carbon_magic.options import CellOptions
 from carbon_magic.power.share import Measurement
 from carbon_magic.power.timeline import Mark
 from carbon_magic.snapshot import Place
+
+_random = Random()  # not the module's own, whose sequence is the user's
+
+
+def new_id() -> str:
+    """32 hexadecimal digits that no other record has."""
+    return f"{_random.getrandbits(128):032x}"
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_random.seed)
 
 
 @dataclass(slots=True, eq=False)
@@ -32,7 +45,8 @@ class Window:
     """What `%%carbon` was given; None for a cell without it."""
     place: Place | None = None
     """Where this cell is said to run, if `-r` says so."""
-    started_at: str = field(default_factory=lambda: datetime.now(timezone.utc).isoformat(timespec="milliseconds"))
+    begun_at_s: float = field(default_factory=time.time)
+    """Of the calendar: seconds since 1970."""
     inner: bool = False
     """A `%%carbon` within another cell's run: shown, but part of that cell, whose record holds it."""
     concurrent: bool = False
@@ -45,10 +59,17 @@ class Window:
     """The mark of the tick at the beginning."""
     measured: Measurement | None = None
     record: CellRecord | None = None
-    record_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    record_id: str = field(default_factory=new_id)
     """Of its record, running or final."""
     source: str | None = None
     """The cell's text as it was run: its hash is kept with the record."""
+    slot: int | None = None
+    """Where its beginning is noted in the process's slip."""
+
+    @property
+    def started_at(self) -> str:
+        """UTC, ISO 8601."""
+        return datetime.fromtimestamp(self.begun_at_s, timezone.utc).isoformat(timespec="milliseconds")
 
 
 @dataclass(slots=True)

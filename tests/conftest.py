@@ -37,6 +37,10 @@ def own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("JUPYTER_PATH", str(home / "jupyter-path"))
         patch.setenv("JUPYTER_PLATFORM_DIRS", "1")
         patch.delenv("MPLBACKEND", raising=False)
+        # Nor where the developer is: in UTC nobody is anywhere.
+        patch.setenv("TZ", "UTC")
+        for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "GOOGLE_CLOUD_REGION", "AZURE_REGION", "AZURE_LOCATION"):
+            patch.delenv(name, raising=False)
         for name, python in environment_pythons().items():
             write_kernel_spec(home / "jupyter-path", f"cm-{name}", [str(python), "-m", "ipykernel_launcher"])
         yield home

@@ -20,32 +20,25 @@ class Leases:
         self._until: dict[str, float] = {}
         self._cell_ended_s = float("-inf")
         self._running = False
-        self._kept: set[str] = set()
+        self.keep_live = False
+        """Ticks go on while nothing runs: an idle kernel is then not culled."""
 
-    @property
-    def keep_live(self) -> bool:
-        """Whether ticks go on while nothing runs: an idle kernel is then not culled."""
-        return any(view in self._until for view in self._kept)
-
-    def take(self, view: str, now_s: float, *, keep: bool = False) -> None:
-        """A view looks, and wants to be kept live while nothing runs where it says so."""
+    def take(self, view: str, now_s: float) -> None:
+        """A view looks."""
         if view in self._until or len(self._until) < MOST:
             self._until[view] = now_s + LEASE_S
-            (self._kept.add if keep else self._kept.discard)(view)
 
     def release(self, view: str) -> None:
         """It looks no longer."""
         self._until.pop(view, None)
-        self._kept.discard(view)
 
     def release_all(self) -> None:
         """Nobody looks."""
         self._until.clear()
-        self._kept.clear()
 
-    def note(self, running: bool, now_s: float) -> None:
-        """Whether a cell runs, as of now."""
-        if running or self._running:
+    def note(self, running: bool, now_s: float, *, ended: bool = False) -> None:
+        """Whether a cell runs, as of now, and whether one has ended since the last time: short ones are never seen."""
+        if running or ended or self._running:
             self._cell_ended_s = now_s
         self._running = running
 
@@ -57,5 +50,5 @@ class Leases:
             return True
         for view, until_s in list(self._until.items()):
             if until_s < now_s:
-                self.release(view)
+                self._until.pop(view, None)
         return bool(self._until) and (self.keep_live or now_s - self._cell_ended_s < QUIET_S)

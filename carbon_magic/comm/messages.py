@@ -6,14 +6,16 @@ Unknown is None, numbers are finite, texts and lists are bounded. Times are seco
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from carbon_magic import __version__
 from carbon_magic.comm.samples import Sample
+from carbon_magic.grid.table import VARIABLE
 from carbon_magic.ledger.record import CellRecord
-from carbon_magic.power.discover import Candidate
+from carbon_magic.power.candidate import Candidate
 from carbon_magic.power.sensor import DOMAINS, Domain, Provenance
 from carbon_magic.power.share import WEAKER
 from carbon_magic.quantity import Interval
@@ -24,8 +26,9 @@ PROTOCOL = 1
 TARGET = "carbon_magic"
 MOST_CELLS = 120
 """So many cells at most stand in a history: half of them the dearest, the others the latest."""
-MOST_SAMPLES = 600
+MOST_SAMPLES = 300
 MOST_PROBLEMS = 10
+MOST_REGIONS = 500
 LONGEST = 300
 
 Message = dict[str, Any]
@@ -38,7 +41,7 @@ _STATES: dict[Provenance | None, str] = {
 }
 
 
-def state(snapshot: Snapshot, candidates: Sequence[Candidate], *, now: float, regions: Sequence[list[Any]]) -> Message:
+def state(snapshot: Snapshot, candidates: Sequence[Candidate], now: float) -> Message:
     """Whether and how this kernel is tracked."""
     return {
         "type": "state",
@@ -51,7 +54,7 @@ def state(snapshot: Snapshot, candidates: Sequence[Candidate], *, now: float, re
         "region": region(snapshot.place),
         "sources": [*_sources(candidates), _grid(snapshot.place)],
         "problems": [_text(problem) for problem in snapshot.problems[:MOST_PROBLEMS]],
-        "regions": list(regions),
+        "regions": _own_regions(),
     }
 
 
@@ -61,7 +64,7 @@ def region(place: Place) -> Message:
         "id": place.region if place.known else None,
         "name": _text(place.name, 120),
         "source": _text(place.source, 40),
-        "found": _text(place.found or _FOUND.get(place.source, "")),
+        "found": _found(place),
         "intensity": interval(place.intensity_g_per_kwh),
         "intensity_source": _text(place.intensity_source, 120),
         "intensity_year": place.intensity_year,
@@ -69,12 +72,21 @@ def region(place: Place) -> Message:
     }
 
 
-_FOUND = {
-    "cell": "Set for this cell",
-    "user": "Set by you",
-    "config": "From the configuration",
-    "environment": "From CARBON_MAGIC_REGION",
-}
+def _own_regions() -> list[list[Any]]:
+    """Rows of the user's own, which the browser's table has not; nothing is read where there is no such file."""
+    if not os.environ.get(VARIABLE, "").strip():
+        return []
+    from carbon_magic.views.browser_table import own_rows
+
+    return own_rows()[:MOST_REGIONS]
+
+
+def _found(place: Place) -> str:
+    """How it was found, as a sentence begins."""
+    from carbon_magic.views.parts import found_words
+
+    words = place.found or ("" if not place.known else found_words(place.source))
+    return _text(words[:1].upper() + words[1:])
 
 
 def totals(snapshot: Snapshot, candidates: Sequence[Candidate], now: float) -> Message:
@@ -144,6 +156,11 @@ def history(snapshot: Snapshot, samples: Sequence[Sample]) -> Message:
 def refused(what: str, why: str) -> Message:
     """What was asked for cannot be done."""
     return {"type": "refused", "what": what, "why": _text(why)}
+
+
+def chart(model_id: str) -> Message:
+    """The power chart's widget."""
+    return {"type": "chart", "model_id": model_id}
 
 
 def ended(cell: CellRecord) -> Message:
@@ -222,7 +239,8 @@ def _seconds(text: str) -> float:
 
 
 def _text(text: object, most: int = LONGEST) -> str:
-    return str(text)[:most]
+    """Bounded, and without halves of surrogate pairs, which no message can carry."""
+    return str(text)[:most].encode("utf-8", "replace").decode("utf-8")
 
 
 def _measured_part(snapshot: Snapshot) -> float | None:
@@ -267,12 +285,8 @@ def _grid(place: Place) -> Message:
     figures = written.intensity_range(place.intensity_g_per_kwh)
     if not place.known:
         words = f"Grids of the world: {figures.alone} ({credit}), 5th to 95th percentile of countries."
-        return {"domain": "grid", "state": "Unknown", "provenance": "assumed", "words": words}
-    assumed = place.source not in SAID
+        return {"domain": "grid", "state": "Unknown", "provenance": "assumed", "words": _text(words)}
+    assumed = place.source == "timezone"
     state = "Assumed" if assumed else "Published"
     words = f"{place.name}: {figures} ({credit}), annual mean, life cycle."
     return {"domain": "grid", "state": state, "provenance": "assumed" if assumed else "modelled", "words": _text(words)}
-
-
-SAID = frozenset({"cell", "user", "config", "environment", "cloud-init", "cloud", "metadata"})
-"""Where somebody, or the cloud itself, said where this is; anything else is assumed until it is confirmed."""

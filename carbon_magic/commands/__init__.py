@@ -18,6 +18,7 @@ def guarded(name: str, command: Callable[[], int]) -> int:
 
     from carbon_magic.ledger.store import LedgerError
     from carbon_magic.run import UsageError
+    from carbon_magic.troubles import in_words
     from carbon_magic.views.plain import clean
 
     for stream in (sys.stdout, sys.stderr):
@@ -25,7 +26,12 @@ def guarded(name: str, command: Callable[[], int]) -> int:
         getattr(stream, "reconfigure", lambda **_: None)(errors="replace")
     try:
         code = command()
-        sys.stdout.flush()
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise UsageError(f"standard output cannot be written: {in_words(error)}") from None
         return code
     except UsageError as error:
         said = str(error)
@@ -34,7 +40,10 @@ def guarded(name: str, command: Callable[[], int]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (LedgerError, sqlite3.Error, OSError) as error:
-        said = clean(str(error), 500)
+        named = ""
+        if isinstance(error, OSError) and error.errno is not None:
+            named = f"{error.filename}: " if error.filename else "standard output cannot be written: "
+        said = clean(named + in_words(error), 500)
     except KeyboardInterrupt:
         return 130
     sys.stderr.write(f"carbon-magic {name}: {said}\n")

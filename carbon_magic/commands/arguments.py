@@ -13,6 +13,7 @@ from typing import Any
 
 from carbon_magic.commands import guarded
 from carbon_magic.commands.compare_arguments import add_compare
+from carbon_magic.commands.regions import add_regions
 
 FORMATS = ("csv", "json", "codecarbon")
 
@@ -96,6 +97,7 @@ def add_commands(add: Callable[..., Any]) -> dict[str, Any]:
         "enable": _enable(add),
         "disable": _disable(add),
         "calibrate": _calibrate(add),
+        **add_regions(add),
     }
 
 

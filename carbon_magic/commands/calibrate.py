@@ -7,6 +7,7 @@ file in the folder of records.
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -16,11 +17,14 @@ from typing import Any, NamedTuple
 
 from carbon_magic import __version__
 from carbon_magic.power.calibration import CalibrationError, Fit, fitted, machine_id, path_in, written
-from carbon_magic.power.discover import Candidate, discover, fallback_cpu
+from carbon_magic.power.candidate import Candidate
+from carbon_magic.power.discover import discover, fallback_cpu
+from carbon_magic.power.later import discover_later
 from carbon_magic.power.loads import Loads, RefusedError
 from carbon_magic.power.machine import Machine
 from carbon_magic.power.reference import Reference, Sensors, WallMeter
-from carbon_magic.power.sensor import SensorError
+from carbon_magic.power.sensor import Sensor, SensorError
+from carbon_magic.power.sources import Ways
 from carbon_magic.power.usage import Usage, usage_of
 from carbon_magic.quantity import Interval
 from carbon_magic.run import UsageError
@@ -135,9 +139,12 @@ def _reference(machine: Machine, against: str | None, told: Told) -> Reference:
         if machine.form == "vm":
             raise UsageError("a virtual machine has no plug of its own: a meter would see the whole host")
         return WallMeter(told.ask)
-    found = discover(machine, lambda: 0.0)
-    packages = [item for item in found if item.sensor and item.domain == "cpu" and item.provenance == "measured"]
-    whole = [item for item in found if item.sensor and item.domain == "other" and item.provenance == "measured"]
+    ways = Ways.of(machine)
+    found = discover(machine, lambda: 0.0, ways=ways)
+    found += discover_later(machine, ways, found)
+    packages = [item for item in found if item.used and item.domain == "cpu" and item.provenance == "measured"]
+    whole = [item for item in found if item.whole and item.sensor is not None and _tells(item.sensor)]
+    whole.sort(key=lambda item: item.name == "powercap:psys")  # what that one holds is the least sure
     names = {item.name: item for item in (*packages, *whole)}
     if against is not None and against not in names:
         import difflib
@@ -158,6 +165,14 @@ def _reference(machine: Machine, against: str | None, told: Told) -> Reference:
         )
     sensors = [item.sensor for item in chosen if item.sensor is not None]
     return Sensors(sensors, "components" if chosen[0] in packages else "wall")
+
+
+def _tells(sensor: Sensor) -> bool:
+    """Whether a meter tells something at present: a battery on the mains does not."""
+    try:
+        return not math.isnan(sensor.peek())
+    except SensorError:
+        return False
 
 
 def _close(found: Sequence[Candidate], kept: Sequence[Candidate]) -> None:

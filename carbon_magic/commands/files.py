@@ -11,6 +11,7 @@ from typing import TextIO
 
 from carbon_magic.run import UsageError
 from carbon_magic.run.output import replacing
+from carbon_magic.troubles import in_words
 from carbon_magic.views.plain import clean
 
 
@@ -25,17 +26,24 @@ def writing(given: str | None) -> Iterator[TextIO]:
         UsageError: the file cannot be written; what was there before is left.
     """
     if given is None or given == "-":
-        yield plain_output()
-        sys.stdout.flush()
+        try:
+            yield plain_output()
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise UsageError(f"standard output cannot be written: {in_words(error)}") from None
         return
     shown = clean(given, 300)
     try:
         path = Path(given).resolve()
         is_folder = path.is_dir()
     except (OSError, ValueError) as error:
-        raise UsageError(f"-o {shown}: cannot be written: {error}") from None
+        raise UsageError(f"-o {shown}: cannot be written: {in_words(error)}") from None
     if is_folder:
         raise UsageError(f"-o {shown}: is a folder")
+    if not path.parent.is_dir():
+        raise UsageError(f"-o {shown}: cannot be written: there is no folder {clean(str(path.parent), 300)}")
     try:
         with replacing(path) as file:
             stream = io.TextIOWrapper(file, encoding="utf-8", newline="")
@@ -43,7 +51,7 @@ def writing(given: str | None) -> Iterator[TextIO]:
             stream.flush()
             stream.detach()
     except OSError as error:
-        raise UsageError(f"-o {shown}: cannot be written: {error.strerror or error}") from None
+        raise UsageError(f"-o {shown}: cannot be written: {in_words(error)}") from None
 
 
 def plain_output() -> TextIO:

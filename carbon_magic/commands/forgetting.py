@@ -10,11 +10,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from carbon_magic.ledger.alive import is_alive
 from carbon_magic.ledger.home import files, home, is_network
 from carbon_magic.ledger.read import Reader
 from carbon_magic.ledger.row import SessionRow
 from carbon_magic.ledger.store import BUSY_S, LedgerError, Store
 from carbon_magic.run import UsageError
+from carbon_magic.troubles import in_words
 from carbon_magic.views.plain import clean
 
 _SHORTEST_ID = 4
@@ -133,7 +135,8 @@ def _listed(names: list[str]) -> str:
 
 
 def _refuse_live(sessions: list[SessionRow]) -> None:
-    live = [row for row in sessions if row.ending == "running"]
+    # A script that measures nothing at present has said that it may be over.
+    live = [row for row in sessions if row.ending == "running" or is_alive(row)]
     if not live:
         return
     row = live[0]
@@ -176,5 +179,5 @@ def _forget(path: Path, choice: Choice, network: bool) -> list[str]:
             connection.execute("VACUUM")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     except (LedgerError, sqlite3.Error, OSError) as error:
-        return [f"{path.name}: {clean(str(error), 200)}"]
+        return [f"{path.name}: {clean(in_words(error), 200)}"]
     return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from carbon_magic.ledger.read import Reader
 from carbon_magic.ledger.row import SessionRow
 from carbon_magic.ledger.store import Store
 from carbon_magic.run import UsageError
+from carbon_magic.troubles import in_words
 from carbon_magic.views.plain import clean
 
 IMPORTED = "ledger-imported.db"
@@ -28,12 +30,15 @@ def import_files(paths: list[str]) -> int:
     folder = home()
     with Reader(folder) as reader:
         known = {row.session_id: row for row in reader.sessions()}
-    store = Store.open(folder / IMPORTED, is_network(folder))
     try:
-        for path, found in read:
-            _tell(path, found, *_put(found.runs, store, known))
-    finally:
-        store.close()
+        store = Store.open(folder / IMPORTED, is_network(folder))
+        try:
+            for path, found in read:
+                _tell(path, found, *_put(found.runs, store, known))
+        finally:
+            store.close()
+    except (OSError, sqlite3.Error) as error:
+        raise UsageError(f"{folder / IMPORTED} cannot be written: {in_words(error)}") from None
     return 0
 
 
@@ -46,7 +51,7 @@ def _read(path: str) -> ReadFile:
     except FileNotFoundError:
         raise UsageError(f"{shown}: there is no such file") from None
     except OSError as error:
-        raise UsageError(f"{shown}: cannot be read: {error.strerror or error}") from None
+        raise UsageError(f"{shown}: cannot be read: {in_words(error)}") from None
     except ValueError as error:  # a path that no file can have
         raise UsageError(f"{shown}: cannot be read: {error}") from None
 
@@ -73,8 +78,9 @@ def _put(runs: list[Imported], store: Store, known: dict[str, SessionRow]) -> tu
 
 
 def _more(run: SessionRow, before: SessionRow) -> bool:
-    """Whether a run has gone on since it was imported."""
-    return before.kind == "imported" and run.heartbeat_at > before.heartbeat_at
+    """Whether a run has gone on since it was imported, perhaps within the same second: times are told in whole ones."""
+    later = (run.heartbeat_at, run.energy_j or 0.0) > (before.heartbeat_at, before.energy_j or 0.0)
+    return before.kind == "imported" and later
 
 
 def _tell(path: str, found: ReadFile, new: int, grown: int, there: int) -> None:

@@ -11,6 +11,7 @@ from carbon_magic.ledger.merge import MERGED, merge
 from carbon_magic.ledger.opened import Opened
 from carbon_magic.ledger.store import LedgerError
 from carbon_magic.run import UsageError
+from carbon_magic.troubles import in_words
 from carbon_magic.views.plain import clean
 
 
@@ -29,7 +30,13 @@ def merge_files(paths: list[str], output: str | None) -> int:
         folder = into.parent
         if into in sources:
             raise UsageError(f"-o {clean(output, 300)} is one of the files to merge")
-    merged = merge([source for source in sources if source != into], into, others, network=is_network(folder))
+    wanted, network, existed = [source for source in sources if source != into], is_network(folder), into.exists()
+    try:
+        merged = merge(wanted, into, others, network=network)
+    except (OSError, sqlite3.Error) as error:
+        if not existed:
+            _remove(into)
+        raise UsageError(f"{clean(str(into), 300)} cannot be written: {in_words(error)}") from None
     for problem in merged.problems:
         sys.stderr.write(f"carbon-magic merge: not read: {clean(problem, 300)}\n")
     sessions = f"{merged.sessions} new session{'s'[: merged.sessions != 1]}"
@@ -43,10 +50,9 @@ def _source(given: str) -> Path:
         path = Path(given).resolve()
         Opened(path).close()
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else None
-        raise UsageError(f"{shown}: cannot be read: {reason or error}") from None
+        raise UsageError(f"{shown}: cannot be read: {in_words(error)}") from None
     except (LedgerError, sqlite3.Error) as error:
-        raise UsageError(f"{shown}: cannot be merged: {error}") from None
+        raise UsageError(f"{shown}: cannot be merged: {in_words(error)}") from None
     return path
 
 
@@ -61,5 +67,11 @@ def _target(given: str) -> Path:
         if path.exists() and path.stat().st_size:
             Opened(path).close()
     except (OSError, ValueError, LedgerError, sqlite3.Error) as error:
-        raise UsageError(f"-o {shown}: cannot be written: {error}") from None
+        raise UsageError(f"-o {shown}: cannot be written: {in_words(error)}") from None
     return path
+
+
+def _remove(path: Path) -> None:
+    """Take away a file that was begun and could not be completed, with what SQLite put beside it."""
+    for suffix in ("-wal", "-shm", "-journal", ""):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)

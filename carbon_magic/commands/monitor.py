@@ -18,13 +18,15 @@ from types import FrameType
 
 from carbon_magic import written
 from carbon_magic.commands.live import live
+from carbon_magic.grid.choose import said_by
 from carbon_magic.grid.intensity import place
-from carbon_magic.grid.regions import UnknownRegion
+from carbon_magic.grid.regions import DataFileError, UnknownRegion, require
 from carbon_magic.ledger.record import CellRecord, Status
 from carbon_magic.monitor import Monitor, Now
 from carbon_magic.run import UsageError
 from carbon_magic.run.output import check_writable, records_json, write_atomically
 from carbon_magic.snapshot import Place
+from carbon_magic.troubles import in_words
 from carbon_magic.views.parts import NAMES, Words
 from carbon_magic.views.plain import clean
 
@@ -222,13 +224,20 @@ def _deliver(record: CellRecord, code: int, json_file: str | None, *, of_command
         try:
             write_atomically(Path(json_file), records_json([record]))
         except OSError as error:
-            sys.stderr.write(f"carbon-magic monitor: --json {clean(json_file, 300)}: {error.strerror or error}\n")
+            sys.stderr.write(f"carbon-magic monitor: --json {clean(json_file, 300)}: {in_words(error)}\n")
             return code or 2
     return code
 
 
 def _place(asked: str | None) -> Place | None:
     try:
-        return None if asked is None else place(asked, "user")
+        require()
+        if asked is None:
+            return None
+        # The environment may know the building's PUE.
+        pue = said_by(os.environ).pue
+        return place(asked, "user", pue)
+    except DataFileError as error:
+        raise UsageError(clean(str(error), 500)) from None
     except UnknownRegion as error:
         raise UsageError(f"--region: {clean(str(error), 500)}") from None

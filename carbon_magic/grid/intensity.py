@@ -8,9 +8,10 @@ at least 20 % either way where an independent source agrees with the row and 40 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
-from carbon_magic.grid.regions import WORLD, Region, by_id, data_version, intensities_of_countries, region
+from carbon_magic.grid.table import WORLD, Region, by_id, data_version, intensities_of_countries, table
 from carbon_magic.quantity import Interval
 from carbon_magic.snapshot import Place
 
@@ -83,12 +84,20 @@ def _world() -> Interval:
     return Interval(_percentile(values, 0.05), by_id(WORLD).lifecycle_g_per_kwh, _percentile(values, 0.95))
 
 
-def _percentile(ordered: list[float], part: float) -> float:
+def _percentile(ordered: Sequence[float], part: float) -> float:
     """Linear between the two neighbours in order."""
     position = part * (len(ordered) - 1)
     below = int(position)
     above = min(below + 1, len(ordered) - 1)
     return ordered[below] + (ordered[above] - ordered[below]) * (position - below)
+
+
+def _row(asked: str) -> Region:
+    if asked in table().rows:
+        return by_id(asked)  # what was found by machine needs no index of names, which takes milliseconds to load
+    from carbon_magic.grid.regions import region
+
+    return region(asked)
 
 
 def place(region_id: str | None, source: str, pue: float | None = None) -> Place:
@@ -106,10 +115,10 @@ def place(region_id: str | None, source: str, pue: float | None = None) -> Place
     """
     if pue is not None and not 1.0 <= pue <= 10.0:
         raise ValueError(f"PUE is a number from 1 to 10, not {pue!r}")
-    row = by_id(WORLD) if region_id is None else region(region_id)
+    row = by_id(WORLD) if region_id is None else _row(region_id)
     grid = row if row.grid_region is None else by_id(row.grid_region)
     if pue is None:
-        pue = row.pue if row.kind == "cloud" and row.pue is not None else 1.0
+        pue = 1.0 if row.pue is None else row.pue
     return Place(
         region=row.id,
         name=row.title,

@@ -29,6 +29,8 @@ COLUMNS = (
     "note",
     "pue",
 )
+RESERVED = ("own", "auto")
+"""A figure without a row, in records, and what takes back what was said."""
 MOST_BYTES = 1_000_000
 MOST_ROWS = 5_000
 MOST_TEXT = 200
@@ -139,6 +141,8 @@ def _check(line: int, column: str, text: str) -> None:
         raise DataFileError(f"{where}: a character that cannot be printed")
     if column == "id" and (not text or any(char.isspace() for char in text)):
         raise DataFileError(f"{where}: an id is one word, not {_quoted(text)}")
+    if column == "id" and text.casefold() in RESERVED:
+        raise DataFileError(f"{where}: {_quoted(text)} means something else already")
     if not text:
         return
     if column in ("intensity_low", "intensity_high"):

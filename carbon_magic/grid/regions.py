@@ -25,6 +25,7 @@ from carbon_magic.grid.table import (
     all_regions,
     by_id,
     data_version,
+    intensities_of_countries,
     problems,
     require,
     table,
@@ -54,7 +55,7 @@ __all__ = [
 
 _NEAREST = 5
 _LONGEST_ASKED = 100
-_CLOUD_WORDS = {"amazon": "aws", "google": "gcp", "google cloud": "gcp", "microsoft": "azure"}
+_CLOUD_WORDS = {"amazon": "aws", "google cloud": "gcp", "google": "gcp", "microsoft azure": "azure"}
 
 
 class _Index(NamedTuple):
@@ -80,7 +81,8 @@ def _index() -> _Index:
             keys.add(row[iso3].casefold())
         elif row[kind] == "cloud":
             provider, _, short = region_id.partition(":")
-            keys |= {folded(short), f"{provider} {folded(short)}"}
+            spelt = folded(short)
+            keys |= {spelt, f"{provider} {spelt}"}
             cities[region_id] = folded(row[city])
         for key in keys:
             loose.setdefault(key, []).append(region_id)
@@ -132,18 +134,6 @@ def _candidates(asked: str) -> list[str]:
     return []
 
 
-@cache
-def _countries_in_order() -> tuple[float, ...]:
-    columns, rows, _, _ = table()
-    kind, lifecycle = columns.index("kind"), columns.index("lifecycle_g_per_kwh")
-    return tuple(sorted(float(row[lifecycle]) for row in rows.values() if row[kind] == "country"))
-
-
-def intensities_of_countries() -> list[float]:
-    """Lifecycle intensity of every country in g CO2e/kWh, lowest first."""
-    return list(_countries_in_order())
-
-
 def complete(prefix: str) -> list[str]:
     """The ids that begin with `prefix`, whatever its case: for tab completion."""
     start = prefix.casefold()
@@ -154,8 +144,8 @@ def search(query: str, limit: int | None = None) -> list[Region]:
     """The regions that `query` may mean, the likeliest first: for a picker and for lists. Everything for no query.
 
     By id, name, other names, ISO3 code, cloud spelling, provider and the cities of cloud regions. In order: what is the
-    same, what begins so, what has a word that begins so, what holds it; at the same place countries come first. Where
-    nothing holds it, what is spelt most alike.
+    same, what begins so, what has a word that begins so, what holds it; at the same place countries come first. Empty
+    where nothing holds it: `nearest` knows what is spelt alike.
     """
     key = folded(query[:_LONGEST_ASKED])
     if not key:
@@ -177,8 +167,6 @@ def search(query: str, limit: int | None = None) -> list[Region]:
     for region_id, city in index.cities.items():
         rank(region_id, city)
         rank(region_id, folded(PROVIDERS[region_id.partition(":")[0]]) + " " + city)
-    if not ranks:
-        return nearest(query, limit or _NEAREST)
     order = {"world": 0, "country": 1, "own": 1, "subdivision": 2, "cloud": 3}
     found = [by_id(region_id) for region_id in ranks]
     found.sort(key=lambda row: (ranks[row.id], order[row.kind], folded(row.name), row.id))

@@ -149,7 +149,7 @@ def problems() -> list[str]:
     if not os.environ.get(VARIABLE, "").strip():
         return []  # without reading the table
     trouble = table().trouble
-    return [] if trouble is None else [f"{trouble}. The tables that ship are used."]
+    return [] if trouble is None else [f"{trouble}; the tables that ship are used."]
 
 
 def require() -> None:
@@ -161,7 +161,7 @@ def require() -> None:
     if os.environ.get(VARIABLE, "").strip():
         trouble = table().trouble
         if trouble is not None:
-            raise DataFileError(f"{trouble}.")
+            raise DataFileError(trouble)
 
 
 _YEARS = frozenset({"year", "pue_year"})
@@ -204,3 +204,11 @@ def by_id(region_id: str) -> Region:
 def all_regions() -> tuple[Region, ...]:
     """Every region, in the table's order: the world, countries, subdivisions, clouds, people's own."""
     return tuple(by_id(region_id) for region_id in table().rows)
+
+
+@cache
+def intensities_of_countries() -> tuple[float, ...]:
+    """Lifecycle intensity of every country in g CO2e/kWh, lowest first."""
+    found = table()
+    kind, lifecycle = found.columns.index("kind"), found.columns.index("lifecycle_g_per_kwh")
+    return tuple(sorted(float(row[lifecycle]) for row in found.rows.values() if row[kind] == "country"))

@@ -73,6 +73,13 @@ def ending_of(row: SessionRow, now: datetime) -> Ending:
     return "killed" if datetime.fromisoformat(row.heartbeat_at) < _booted_at(now) or silent else "running"
 
 
+def is_alive(row: SessionRow) -> bool:
+    """Whether a session's process is there, on this machine, whatever it said last."""
+    if row.host != host() or row.boot_id != boot_id() or row.pid is None or row.process_started is None:
+        return False
+    return process_started(row.pid) == row.process_started
+
+
 def _boot_of(boot: str | None) -> str | None:
     return boot.partition("/")[0] if boot is not None else None
 

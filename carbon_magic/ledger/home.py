@@ -7,6 +7,7 @@ costs a few more files, the other error costs records.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
@@ -50,15 +51,21 @@ def home(environ: Mapping[str, str] = os.environ) -> Path:
         if said.startswith("~") and not found.is_absolute():
             raise HomelessError(f"CARBON_MAGIC_HOME is {said}, and no home directory is known")
         return found.absolute()
+    usual = _usual()
+    if usual is None:
+        raise HomelessError("no home directory is known; set CARBON_MAGIC_HOME")
+    return usual
+
+
+def _usual() -> Path | None:
+    """The platform's folder; None where no home directory is known."""
     import platformdirs
 
     try:
         found = Path(platformdirs.user_data_dir("carbon-magic", appauthor=False))
-    except (KeyError, RuntimeError) as error:
-        raise HomelessError("no home directory is known; set CARBON_MAGIC_HOME") from error
-    if not found.is_absolute():
-        raise HomelessError("no home directory is known; set CARBON_MAGIC_HOME")
-    return found
+    except (KeyError, RuntimeError):
+        return None
+    return found if found.is_absolute() else None
 
 
 def files(home: Path) -> list[Path]:
@@ -81,13 +88,24 @@ def own_file(home: Path, session_id: str, network: bool) -> Path:
 
 
 def make_home(home: Path) -> None:
-    """Make the folder, which nobody else may look into. One that is there is left as it is.
+    """Make the folder, which nobody else may look into. One that somebody chose and that is there is left as it is.
 
     Raises:
         OSError: it cannot be made.
     """
     home.parent.mkdir(parents=True, exist_ok=True)
     home.mkdir(mode=0o700, exist_ok=True)
+    if not os.environ.get("CARBON_MAGIC_HOME", "").strip() and home == _usual():
+        make_private(home, 0o700)
+
+
+def make_private(path: Path, mode: int) -> None:
+    """Take away what others may do with a file or folder of this user's own."""
+    if hasattr(os, "getuid"):
+        with contextlib.suppress(OSError):  # a file system without owners or modes: nothing can be done about it
+            found = path.stat()
+            if found.st_uid == os.getuid() and found.st_mode & 0o077:
+                path.chmod(mode)
 
 
 def host() -> str:

@@ -22,7 +22,7 @@ from carbon_magic.ledger.check import MAX_TEXT, checked_record, checked_session
 from carbon_magic.ledger.record import CellRecord
 from carbon_magic.ledger.row import Ending, SessionRow
 from carbon_magic.ledger.schema import MAJOR, columns_of, version_of
-from carbon_magic.ledger.store import BUSY_S, MAX_SOURCE, CorruptError, LedgerError, NewerError, is_corrupt
+from carbon_magic.ledger.store import BUSY_S, MAX_SOURCE, CorruptError, EmptyError, LedgerError, NewerError, is_corrupt
 
 MAX_ROW_BYTES = 8 * MAX_SOURCE
 """A row longer than this was not written by carbon-magic."""
@@ -51,7 +51,7 @@ class Opened:
     Raises:
         NewerError: it is of a later major version.
         CorruptError: it is no database.
-        LedgerError: it holds no ledger.
+        EmptyError, LedgerError: it holds no ledger.
         OSError, sqlite3.Error: it cannot be read.
     """
 
@@ -68,6 +68,8 @@ class Opened:
             if major > MAJOR:
                 raise NewerError(f"it is of version {major}.{minor}, which this carbon-magic does not know")
             self._has = {table: set(columns_of(self._connection, table)) for table in ("sessions", "records")}
+            if not self.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                raise EmptyError("it holds no ledger")
             if "record_id" not in self._has["records"] or "session_id" not in self._has["sessions"]:
                 raise LedgerError("it holds no ledger")
             self._connection.create_function("kept", 1, lambda session_id: session_id not in self.excluded)

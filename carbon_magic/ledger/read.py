@@ -22,9 +22,10 @@ from carbon_magic.ledger.home import home as usual_home
 from carbon_magic.ledger.opened import Kept, Opened, Place
 from carbon_magic.ledger.record import CellRecord
 from carbon_magic.ledger.row import SessionRow
-from carbon_magic.ledger.store import LedgerError, is_corrupt
+from carbon_magic.ledger.store import EmptyError, LedgerError, is_corrupt
 from carbon_magic.ledger.sums import Group, Sum
 from carbon_magic.ledger.tally import BYS, KEYS, By, add_cells, add_sessions
+from carbon_magic.troubles import in_words
 
 __all__ = ["BYS", "By", "Group", "Kept", "Reader"]
 
@@ -55,14 +56,27 @@ class Reader:
         self._excluded: dict[Path, frozenset[str]] = {}
         if paths is None:
             self.home = home or usual_home()
+            self._recover(self.home)
             try:
                 self._paths = files(self.home)
             except OSError as error:
                 self._paths = []
-                self._problems[self.home] = f"{self.home} cannot be read: {error.strerror or error}"
+                self._problems[self.home] = f"{self.home} cannot be read: {in_words(error)}"
         else:
             self._paths = list(paths)
         self._exclude_copies()
+
+    def _recover(self, home: Path) -> None:
+        """Take in what killed processes had no time to write."""
+        from carbon_magic.ledger.slip import abandoned
+
+        slips = abandoned()
+        if slips:
+            from carbon_magic.ledger.recover import recover
+
+            problems = recover(home, slips)
+            if problems:
+                self._problems[home] = problems[0]
 
     def __enter__(self) -> Reader:
         return self
@@ -206,10 +220,10 @@ class Reader:
             opened = self._opened(path)
             answer = ask(opened)
         except (OSError, sqlite3.Error, LedgerError) as error:
-            if isinstance(error, FileNotFoundError):
-                return None  # it was set aside, or forgotten, since the folder was looked at
+            if isinstance(error, FileNotFoundError | EmptyError):
+                return None  # it was set aside, or forgotten, since the folder was looked at; or has only been begun
             broken = "is broken: " if is_corrupt(error) else "cannot be read: "
-            self._problems[path] = f"{path.name} {broken}{error}"
+            self._problems[path] = f"{path.name} {broken}{in_words(error)}"
             forgotten = self._open.pop(path, None)
             if forgotten is not None:
                 forgotten.close()

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from carbon_magic.ledger.check import utc_text
-from carbon_magic.ledger.home import make_home
+from carbon_magic.ledger.home import make_home, make_private
 from carbon_magic.ledger.record import CellRecord
-from carbon_magic.ledger.row import SessionRow
+from carbon_magic.ledger.row import Ending, SessionRow
 from carbon_magic.ledger.schema import MAJOR, MINOR, migrate, version_of
 
 BUSY_S = 5.0
@@ -52,6 +52,10 @@ class NewerError(LedgerError):
     """It was begun by a later version, whose columns may mean something else. It is left alone."""
 
 
+class EmptyError(LedgerError):
+    """It was begun, and nothing was written to it yet: perhaps there was no room."""
+
+
 class CorruptError(LedgerError):
     """It is no database, or a broken one."""
 
@@ -66,12 +70,13 @@ class Store:
         self.file_id = file_id(path)
 
     @classmethod
-    def open(cls, path: Path, network: bool) -> Store:
+    def open(cls, path: Path, network: bool, patience_s: float | None = None) -> Store:
         """Open a file, or begin it. It and its folder are for this user alone.
 
         Args:
             path: the file.
             network: it is on a network file system: no shared memory, one writer.
+            patience_s: so long another process's write is waited for; `BUSY_S` if not said.
 
         Raises:
             NewerError: it is of a later major version.
@@ -82,10 +87,12 @@ class Store:
         make_home(path.parent)
         # SQLite gives its own files beside this one the same mode.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            make_private(path.with_name(path.name + suffix), 0o600)
         if not _begins_well(path):
             # Known before SQLite sees it, which would clear away the log beside it.
             raise CorruptError(f"{path.name} is broken: it does not begin as a database does")
-        connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
+        connection = sqlite3.connect(path, timeout=BUSY_S if patience_s is None else patience_s, isolation_level=None)
         try:
             _prepare(connection, network)
             return cls(path, connection)
@@ -112,24 +119,41 @@ class Store:
         values["source"] = source if source is None or len(source) <= MAX_SOURCE else None
         self._put("records", values, _KEEP_RECORD)
 
-    def put_killed(self, session_ids: Iterable[str]) -> None:
+    def put_gone(self, session_ids: Iterable[str], ending: Ending = "killed") -> None:
         """These sessions' processes are gone without a word: so are the cells that they ran."""
         for session_id in session_ids:
             self._write(
-                "UPDATE sessions SET ending = 'killed', ended_at = heartbeat_at"
-                " WHERE session_id = ? AND ending = 'running'",
-                (session_id,),
+                "UPDATE sessions SET ending = ?, ended_at = heartbeat_at WHERE session_id = ? AND ending = 'running'",
+                (ending, session_id),
             )
             self._write(
                 "UPDATE records SET status = 'killed', final = 1 WHERE session_id = ? AND status = 'running'",
                 (session_id,),
             )
 
+    def add_to_session(self, session_id: str, cells: int, heard_at: str) -> None:
+        """A session had so many finished cells more, and was alive then."""
+        self._write(
+            "UPDATE sessions SET cells = cells + ?, heartbeat_at = max(heartbeat_at, ?) WHERE session_id = ?",
+            (cells, heard_at, session_id),
+        )
+
+    def begin(self) -> None:
+        """Let no other process write from here to `commit`: what is looked at stays so."""
+        if not self._connection.in_transaction:
+            self._connection.execute("BEGIN IMMEDIATE")
+
     def running(self) -> list[dict[str, Any]]:
         """The rows of sessions that have not said how they ended, as they are."""
-        cursor = self._connection.execute("SELECT * FROM sessions WHERE ending = 'running'")
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, values, strict=True)) for values in cursor]
+        return self._rows("SELECT * FROM sessions WHERE ending = 'running'", ())
+
+    def session(self, session_id: str) -> dict[str, Any] | None:
+        """A session's row as it is; None where there is none."""
+        return next(iter(self._rows("SELECT * FROM sessions WHERE session_id = ?", (session_id,))), None)
+
+    def record(self, record_id: str) -> dict[str, Any] | None:
+        """A record's row as it is; None where there is none."""
+        return next(iter(self._rows("SELECT * FROM records WHERE record_id = ?", (record_id,))), None)
 
     def forget(
         self, *, session_id: str | None = None, notebook: str | None = None, before: datetime | None = None
@@ -189,12 +213,16 @@ class Store:
 
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._connection))
 
+    def _rows(self, statement: str, values: tuple[Any, ...]) -> list[dict[str, Any]]:
+        cursor = self._connection.execute(statement, values)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, found, strict=True)) for found in cursor]
+
     def _put(self, table: str, values: Mapping[str, Any], keep: str) -> None:
         self._write(_upsert(table, tuple(values), keep), tuple(_stored(value) for value in values.values()))
 
     def _write(self, statement: str, values: tuple[Any, ...]) -> int:
-        if not self._connection.in_transaction:
-            self._connection.execute("BEGIN IMMEDIATE")
+        self.begin()
         return self._connection.execute(statement, values).rowcount
 
 

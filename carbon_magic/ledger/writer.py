@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from carbon_magic.ledger.backlog import Backlog, Batch, Item
 from carbon_magic.ledger.home import HomelessError, home, is_network, own_file
 from carbon_magic.ledger.record import CellRecord
+from carbon_magic.troubles import in_words
 
 if TYPE_CHECKING:
     from carbon_magic.ledger.row import SessionRow
@@ -52,13 +53,15 @@ class Writer:
         self._wake = threading.Event()
         self._asked: list[threading.Event] = []
         self._stopping = False
-        self._busy = False
-        """Whether a batch was taken and is not written yet."""
+        self._writing: Batch | None = None
+        """What was taken and is not written yet."""
         self._store: Store | None = None
         self._path: Path | None = None
         self._failing: str | None = None
         self._pause_s = 0.0
         self._retry_at_s = float("-inf")
+        self._patience_s: float | None = None
+        """So long another process's lock is waited for; without, as long as the database itself thinks right."""
         self._notes: list[str] = []
         self._unfit = 0
         _writers.add(self)
@@ -104,6 +107,7 @@ class Writer:
             self._wake.set()
             self._thread.join(timeout_s)
         elif len(self.backlog):
+            self._patience_s = timeout_s
             self._run()  # the interpreter lets no thread start any more
         return not self._pending
 
@@ -120,6 +124,20 @@ class Writer:
             found.append(f"{_records(unfit)} could not be kept: a value is none that the database takes")
         return found
 
+    def unwritten(self) -> tuple[list[SessionRow], list[CellRecord]]:
+        """The sessions and finished records that wait, or are being written."""
+        batch = self.left_over(keep=True)
+        return list(batch.sessions.values()), [item.record for item in batch.items.values() if item.record.final]
+
+    def left_over(self, *, keep: bool = False) -> Batch:
+        """All that waits or is being written; taken away from here, unless it is kept."""
+        writing, waiting = self._writing, self.backlog.take()
+        if keep:
+            self.backlog.give_back(waiting)
+        if writing is None:
+            return waiting
+        return Batch({**writing.sessions, **waiting.sessions}, {**writing.items, **waiting.items})
+
     @property
     def path(self) -> Path | None:
         """The file that is written to, once it is known."""
@@ -128,7 +146,7 @@ class Writer:
     @property
     def _pending(self) -> bool:
         """Whether anything is not written."""
-        return self._busy or len(self.backlog) > 0
+        return self._writing is not None or len(self.backlog) > 0
 
     # The thread
 
@@ -175,8 +193,7 @@ class Writer:
     def _write_all(self) -> None:
         if not len(self.backlog):
             return
-        self._busy = True
-        batch = self.backlog.take()
+        batch = self._writing = self.backlog.take()
         try:
             self._write(batch)
         except Exception as error:
@@ -185,10 +202,10 @@ class Writer:
             self._pause_s = min(LONGEST_PAUSE_S, max(FIRST_PAUSE_S, 2.0 * self._pause_s))
             self._retry_at_s = time.monotonic() + self._pause_s
             where = f"{self._path}: " if self._path is not None and not isinstance(error, HomelessError) else ""
-            self._failing = f"{where}{getattr(error, 'strerror', None) or error}"
+            self._failing = f"{where}{error if isinstance(error, HomelessError) else in_words(error)}"
         else:
             self._failing, self._pause_s, self._retry_at_s = None, 0.0, float("-inf")
-        self._busy = False
+        self._writing = None
 
     def _write(self, batch: Batch) -> None:
         from carbon_magic.ledger.store import is_corrupt
@@ -240,7 +257,7 @@ class Writer:
 
         found = file_id(path)
         try:
-            return Store.open(path, network)
+            return Store.open(path, network, self._patience_s)
         except NewerError as error:
             beside = path.with_name(f"{path.stem}.v{MAJOR}.db")
             if path.stem.endswith(f".v{MAJOR}"):
@@ -249,7 +266,7 @@ class Writer:
             return self._opened(beside, network)
         except CorruptError:
             self._set_aside(path, found)
-            return Store.open(path, network)
+            return Store.open(path, network, self._patience_s)
 
     def _set_aside(self, path: Path, found: tuple[int, int] | None) -> None:
         """Give a broken file another name, with what belongs to it, unless another process has done so already."""
@@ -269,10 +286,17 @@ class Writer:
         """Write down which of the file's sessions were killed."""
         from carbon_magic.ledger.alive import ending_of
         from carbon_magic.ledger.check import checked_session
+        from carbon_magic.ledger.slip import abandoned
 
+        slips = abandoned()
+        if slips:
+            from carbon_magic.ledger.recover import recover
+
+            for problem in recover(store.path.parent, slips, self._environ):
+                self._note(problem)
         now = datetime.now(timezone.utc)
         rows = (checked_session(data) for data in store.running())
-        store.put_killed(row.session_id for row in rows if row is not None and ending_of(row, now) == "killed")
+        store.put_gone(row.session_id for row in rows if row is not None and ending_of(row, now) == "killed")
         store.commit()
 
     def _note(self, said: str) -> None:

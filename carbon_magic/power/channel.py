@@ -7,7 +7,7 @@ from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from carbon_magic.power.discover import Candidate
+from carbon_magic.power.candidate import Candidate
 from carbon_magic.power.idle import SHORTEST_S, IdleBaseline
 from carbon_magic.power.sensor import GpuSensor, Sensor, SensorError
 from carbon_magic.power.timeline import Timeline

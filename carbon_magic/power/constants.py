@@ -86,6 +86,9 @@ NVML_SHORT: Final = Constant(
 )
 IOREPORT: Final = Constant(Interval(0.85, 1.00, 1.15), "factor", f"{_JUDGED}; no independent validation found")
 BATTERY: Final = Constant(Interval(0.95, 1.00, 1.05), "factor", f"{_JUDGED}, for a discharge of 2 min or more")
+POWER_METER: Final = Constant(
+    Interval(0.90, 1.00, 1.10), "factor", f"{_JUDGED}: chips that tell watts (hwmon, AMD SMI, meters named by the user)"
+)
 
 # A curve fitted to the machine: what other programs draw at the same load, over the mean of the two it was fitted with.
 CALIBRATED_WORK: Final = Constant(
@@ -129,3 +132,9 @@ NVML_UPDATE_S: Final = Number(0.1, "s", "Alumet's README: the energy counter is 
 NVML_SHORT_S: Final = Number(5.0, "s", "arXiv 2312.02741: measure 5 s or more")
 GAUGE_PERIOD_S: Final = Number(0.25, "s", f"{_JUDGED}: four samples a second of a power that is not averaged")
 GAUGE_LATE_S: Final = Number(3.0, "s", f"{_JUDGED}: over a longer gap the two samples say little of what lay between")
+GAUGE_SAMPLES: Final = Number(10.0, "samples", f"{_JUDGED}: fewer momentary powers tell nothing of what lay between")
+COUNTER_RESOLUTION_S: Final = Number(1.0, "s", f"{_JUDGED}: a counter that is read by the sampler alone, once a second")
+BATTERY_UPDATE_S: Final = Number(8.0, "s", f"{_JUDGED}: a battery's gauge tells a smoothed value every few seconds")
+BATTERY_RESOLUTION_S: Final = Number(120.0, "s", f"{_JUDGED}: the steps of energy_now are tens of joules")
+DISAGREE: Final = Number(0.10, "of the better source", f"{_JUDGED}: the wider of the two factors of measured power")
+AGREE_WINDOW_S: Final = Number(30.0, "s", f"{_JUDGED}: over less, the readings' own times make two sources differ")

@@ -9,21 +9,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from carbon_magic.power.candidate import Candidate, Figures
 from carbon_magic.power.constants import TDP_DESKTOP_W, TDP_LAPTOP_W
 from carbon_magic.power.cpu_model import CpuModel, LoadModel, VcpuModel, table_tdp, vcpu_watts
 from carbon_magic.power.dram import GIB, DramModel, watts_per_gib
 from carbon_magic.power.machine import Machine
 from carbon_magic.power.powercap import ROOT_ONLY, PowercapSensor, Zone, zones
-from carbon_magic.power.sensor import Domain, Provenance, Sensor, SensorError
+from carbon_magic.power.sensor import Domain, SensorError
+from carbon_magic.power.sources import Ways, measured_elsewhere
 
 if TYPE_CHECKING:
     from carbon_magic.power.calibration import Fit
 
-Figures = dict[str, float | str | bool]
 BusySeconds = Callable[[], float]
 
 UDEV_RULE = (
@@ -41,41 +42,35 @@ and you log in again. What it exposes: other users on this machine, those of the
 computations from power (PLATYPUS, CVE-2020-8694)."""
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """A sensor that was looked for."""
-
-    name: str
-    domain: Domain
-    provenance: Provenance
-    used: bool
-    reason: str
-    """Why it is used, or why not."""
-    fix: str | None = None
-    """What the user can do to have it used; nothing here is ever done unasked."""
-    figures: Figures = field(default_factory=dict)
-    """What was found out: `tdp_w`, `tdp_source`, `vcpu_idle_w`, `memory_gib` and the like."""
-    sensor: Sensor | None = None
-    """The opened sensor, in the used ones only."""
-
-
-def discover(machine: Machine, busy_s: BusySeconds, fit: Fit | None = None) -> list[Candidate]:
+def discover(
+    machine: Machine, busy_s: BusySeconds, fit: Fit | None = None, ways: Ways | None = None
+) -> list[Candidate]:
     """The sensors of processors and memory, used ones first within each domain.
 
     Args:
         busy_s: busy CPU seconds of the machine since some moment, summed over its CPUs; for the models.
         fit: the curve of this very machine, if it was calibrated.
+        ways: what leads to the hardware, where powercap does not.
     """
     found = zones(machine.root) if machine.platform == "linux" else []
     measured = _powercap(machine, found)
+    if not any(item.used and item.domain == "cpu" for item in measured):
+        measured = _elsewhere(machine, found, measured, ways or Ways.of(machine))
     packages = [item for item in measured if item.used and item.domain == "cpu"]
     model = _cpu_model(machine, found, busy_s, fit)
     if packages:
-        model = _unused(model, "The processor measures itself; this model takes over if that fails.")
+        model = _unused(model, "The processor is measured; this model takes over if that fails.")
     elif isinstance(model.sensor, VcpuModel):
         measured = [_without_memory(item) if item.used else item for item in measured]
-    memory = _dram(machine, any(item.used and item.domain == "dram" for item in measured), model)
+    memory = _dram(machine, measured, model)
     return [*packages, model, *(item for item in measured if item not in packages), *memory]
+
+
+def _elsewhere(machine: Machine, found: Sequence[Zone], measured: Sequence[Candidate], ways: Ways) -> list[Candidate]:
+    """What measures the processor where powercap does not, and powercap's own zones."""
+    others = measured_elsewhere(machine, ways, _tdp(machine, found)[0])
+    same = any(item.used and item.name.startswith(("perf:", "zeusd:", "emi:")) for item in others)
+    return [*others, *(replace(item, fix=None) if same else item for item in measured)]
 
 
 def fallback_cpu(machine: Machine, busy_s: BusySeconds, fit: Fit | None = None) -> Candidate:
@@ -106,6 +101,10 @@ def discover_gpus(library: Path | None = None, root: Path = Path("/")) -> list[C
     for found in open_gpus(library, root / "proc"):
         if isinstance(found, NvmlSensor):
             how = "the GPU's energy counter" if found.counts else "the GPU's power, integrated"
+            if found.module:
+                how += "; its counter is that of the module, whose processor has a figure of its own"
+            if found.mig:
+                how += "; it is cut into instances, and ours have their slices' part of the board"
             figures: Figures = {"gpu": found.gpu_name, "counter": found.counts, "mig": found.mig}
             if found.max_power_w is not None:
                 figures["max_power_w"] = found.max_power_w
@@ -151,9 +150,22 @@ def _powercap(machine: Machine, found: Sequence[Zone]) -> list[Candidate]:
         name = f"powercap{'-mmio' if zone.mmio else ''}:{zone.label}"
         domain: Domain = {"dram": "dram", "psys": "other"}.get(zone.kind, "cpu")  # type: ignore[assignment]
         reason = duplicates.get(zone) or (None if zone.kind in ("package", "dram") else apart.get(zone.kind, inside))
-        if reason:
+        if reason and zone.kind == "psys" and machine.form == "laptop" and zone.trouble is None:
+            candidates.append(_platform(machine, zone, reason))
+        elif reason:
             candidates.append(Candidate(name, domain, "measured", False, reason, figures=_zone_figures(zone)))
     return candidates
+
+
+def _platform(machine: Machine, zone: Zone, reason: str) -> Candidate:
+    """The platform's counter of a laptop, watched: there it follows the plug; on servers nobody knows what it is."""
+    name = f"powercap:{zone.label}"
+    try:
+        sensor = PowercapSensor(zone, machine.cpu_vendor)
+    except SensorError as error:
+        return Candidate(name, "other", "measured", False, f"{error}.", figures=_zone_figures(zone))
+    figures = _zone_figures(zone)
+    return Candidate(name, "other", "measured", False, reason, None, figures, sensor, watched=True, whole=True)
 
 
 def _duplicates(machine: Machine, found: Sequence[Zone]) -> dict[Zone, str]:
@@ -279,22 +291,25 @@ def _tdp(machine: Machine, found: Sequence[Zone]) -> tuple[float | None, str]:
     return looked_up.tdp_w * machine.sockets, looked_up.source
 
 
-def _dram(machine: Machine, measured: bool, cpu_model: Candidate) -> list[Candidate]:
-    laptop = machine.form == "laptop"
+def _dram(machine: Machine, found: Sequence[Candidate], cpu_model: Candidate) -> list[Candidate]:
+    measured = any(item.used and item.domain == "dram" for item in found)
+    # Apple's, Jetson's and Grace's memory is low-power too, whatever the machine looks like.
+    soldered = any(item.used and item.name.startswith(("jetson:", "power-meter:")) for item in found)
+    low_power = machine.form == "laptop" or machine.cpu_vendor == "Apple" or soldered
     name = "dram-model"
     if machine.memory_bytes is None:
         return [Candidate(name, "dram", "modelled", False, "How much memory the machine has is not known.")]
     figures: Figures = {
         "memory_gib": machine.memory_bytes / GIB,
-        "w_per_gib": watts_per_gib(laptop).best,
-        "laptop": laptop,
+        "w_per_gib": watts_per_gib(low_power).best,
+        "low_power": low_power,
     }
     if measured:
         return [Candidate(name, "dram", "modelled", False, "The memory is measured.", None, figures)]
     if cpu_model.used and cpu_model.figures.get("memory_included"):
         reason = "The watts per hardware thread hold the memory already."
         return [Candidate(name, "dram", "modelled", False, reason, None, figures)]
-    kind = "low-power memory of laptops" if laptop else "memory modules"
-    reason = f"{watts_per_gib(laptop).best:g} W per GiB of {kind}, because the memory is not measured."
-    sensor = DramModel(machine.memory_bytes, laptop)
+    kind = "low-power memory" if low_power else "memory modules"
+    reason = f"{watts_per_gib(low_power).best:g} W per GiB of {kind}, because the memory is not measured."
+    sensor = DramModel(machine.memory_bytes, low_power)
     return [Candidate(name, "dram", "modelled", True, reason, None, figures, sensor)]

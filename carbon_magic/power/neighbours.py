@@ -3,6 +3,10 @@
 Each kernel leaves an empty file in a folder of its user's own; its name says which part of the machine it lives in and
 which process it is. Whoever counts looks whether those processes still live, and clears away the files of those that
 do not. Where the folder cannot be used, a kernel counts itself alone.
+
+The ledger cannot tell this: a kernel in which nothing has finished yet does not stand there, kernels of one machine may
+keep different ones, it does not say which quota a session lives under, and it may be on a network's file system, or be
+locked or full, when the count is wanted each second.
 """
 
 from __future__ import annotations
@@ -25,11 +29,11 @@ class Neighbours:
 
     def __init__(self, group: str, folder: Path | None = None) -> None:
         self._group = sha256(f"{_namespace()}\0{group}".encode()).hexdigest()[:16]
-        self._folder = folder or _own_folder()
+        self._folder = folder or own_folder()
         self._file: Path | None = None
         self.problem: str | None = None
         try:
-            _make_private(self._folder)
+            make_private(self._folder)
             pid = os.getpid()
             file = self._folder / f"{self._group}-{pid}-{process_started(pid)}"
             file.touch(mode=0o600)
@@ -65,13 +69,14 @@ class Neighbours:
                 self.problem = f"{error.strerror or error}"  # the next one to count clears it away
 
 
-def _own_folder() -> Path:
+def own_folder() -> Path:
+    """The folder for files of this user's live processes, in memory where the system has such a place."""
     base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
     user = str(os.getuid()) if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
     return Path(base) / f"carbon-magic-{user}"
 
 
-def _make_private(folder: Path) -> None:
+def make_private(folder: Path) -> None:
     """A folder that nobody else can write to.
 
     Raises:

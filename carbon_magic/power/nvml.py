@@ -34,6 +34,10 @@ _FIELD_POWER_INSTANT = 186
 _FIELD_VALUES = {0: "dVal", 1: "uiVal", 2: "ulVal", 3: "ullVal", 4: "sllVal"}
 """Which member of a field value holds it, by `nvmlValueType_t`."""
 _SUCCESS, _NOT_FOUND = 0, 6
+_MODULES = ("GH200", "Grace Hopper")
+"""Names of GPUs whose counter and usual power are those of a module with a processor and memory on it."""
+_MIG_SLICES = 7
+"""Compute slices of a board that is cut into instances."""
 _MAX_GPUS = 64
 
 
@@ -116,11 +120,18 @@ class NvmlSensor:
             self.gpu_name = _text(self._nvml.nvmlDeviceGetName(self._handle))
         except self._nvml.NVMLError as error:
             raise SensorError(f"{self.name} cannot be opened: {error}") from error
-        self.counts = self._try("nvmlDeviceGetTotalEnergyConsumption") is not None
+        self.module = any(name in self.gpu_name for name in _MODULES)
+        """Whether it sits on a module with a processor: then only its own power is read, and never the module's."""
+        self.counts = not self.module and self._try("nvmlDeviceGetTotalEnergyConsumption") is not None
         """Whether the GPU counts its energy; else its power is integrated."""
         self.period_s = (NVML_PERIOD_S if self.counts else GAUGE_PERIOD_S).value
         self.fill: Fill = "power" if self.counts else "time"
         if not self.counts and self._present_w() is None:
+            if self.module:
+                raise SensorError(
+                    f"{self.name} ({self.gpu_name}) tells only its module's energy, processor and memory included: "
+                    "beside the processor's own figure they would count twice"
+                )
             raise SensorError(f"{self.name} ({self.gpu_name}) tells neither energy nor power")
         limit_mw = self._try("nvmlDeviceGetEnforcedPowerLimit") or self._try("nvmlDeviceGetPowerManagementLimit")
         self.max_power_w: float | None = limit_mw / 1e3 if limit_mw else None
@@ -202,6 +213,8 @@ class NvmlSensor:
         """Who used the GPU since the last call, `pids` being the kernel's process tree."""
         rates = self._try("nvmlDeviceGetUtilizationRates")
         utilization = None if rates is None else min(max(rates.gpu / 100.0, 0.0), 1.0)
+        if self.mig:
+            return GpuUse(self._mig_part(), utilization, False)
         running = self._running()
         sampled = self._sampled()
         present = (running or frozenset()) | {pid for pid, sm in (sampled or {}).items() if sm > 0}
@@ -245,7 +258,9 @@ class NvmlSensor:
             member = _FIELD_VALUES.get(fields[0].valueType) if fields and fields[0].nvmlReturn == _SUCCESS else None
             if member is not None:
                 return float(getattr(fields[0].value, member)) / 1e3
-            self._instant = False
+            self._instant = self.module
+        if self.module:
+            return None
         if strict:
             return float(self._nvml.nvmlDeviceGetPowerUsage(self._handle)) / 1e3
         power_mw = self._try("nvmlDeviceGetPowerUsage")
@@ -257,6 +272,18 @@ class NvmlSensor:
         if all(processes is None for processes in lists):
             return None
         return frozenset(process.pid for processes in lists for process in processes or [])
+
+    def _mig_part(self) -> float:
+        """The part of the board that the instances in sight have; all of it where they do not tell."""
+        slices = 0
+        for index in range(min(self._try("nvmlDeviceGetMaxMigDeviceCount") or 0, _MIG_SLICES)):
+            instance = self._try("nvmlDeviceGetMigDeviceHandleByIndex", index)
+            if instance is not None:
+                try:
+                    slices += int(self._nvml.nvmlDeviceGetAttributes(instance).gpuInstanceSliceCount)
+                except self._nvml.NVMLError:  # an instance that was taken away just now
+                    continue
+        return min(slices / _MIG_SLICES, 1.0) if slices else 1.0
 
     def _sampled(self) -> dict[int, int] | None:
         """Samples of SM use since the last call, summed by process, or None where the driver does not tell."""

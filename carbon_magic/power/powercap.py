@@ -123,7 +123,7 @@ def _power_w(path: Path) -> float | None:
 
 
 class PowercapSensor:
-    """One RAPL zone, a package or its memory, as cumulative joules.
+    """One RAPL zone, a package, its memory or the platform, as cumulative joules.
 
     Args:
         zone: one of `zones()`.
@@ -145,8 +145,8 @@ class PowercapSensor:
 
     def __init__(self, zone: Zone, vendor: str | None, tdp_w: float | None = None) -> None:
         self.name = f"powercap:{zone.label}"
-        self.domain: Domain = "dram" if zone.kind == "dram" else "cpu"
-        self.factor = RAPL_DRAM.value
+        self.domain: Domain = {"dram": "dram", "psys": "other"}.get(zone.kind, "cpu")  # type: ignore[assignment]
+        self.factor = (RAPL_DRAM if self.domain == "dram" else RAPL_PKG_INTEL).value
         self.max_power_w: float | None = None
         self.idle_power_w: Interval | None = None
         if self.domain == "cpu":

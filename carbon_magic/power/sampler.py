@@ -15,20 +15,25 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from carbon_magic.power.candidate import Candidate
 from carbon_magic.power.channel import SUSPEND_S, Channel
-from carbon_magic.power.discover import Candidate, replaced_by
+from carbon_magic.power.discover import replaced_by
 from carbon_magic.power.sensor import Sensor, SensorError
 from carbon_magic.power.timeline import Timeline
 from carbon_magic.power.usage import Usage
+
+if TYPE_CHECKING:
+    from carbon_magic.power.watch import Rest, Watch
 
 LATE_TICKS = 3
 """A tick later than so many intervals is marked as a gap for the chart."""
 REPLACE_AFTER = 2
 """After so many failures in a row a CPU counter is replaced by the model."""
 HURRY_S = 0.25
-"""A tick that is wanted soon comes this long after the last one: a cell that has ended is to be kept."""
+"""A tick that is wanted soon comes this long after it was wanted last: what settles a cell would hold up the next one,
+and cells that follow each other at once are settled together."""
 SHAPE_S = 0.25
 """A GPU's power is sampled this often while a cell runs."""
 HAND_BACK_S = 0.01
@@ -89,6 +94,8 @@ class Sampler:
         self.timeline = Timeline()
         self.candidates: list[Candidate] = []
         self.channels: list[Channel] = []
+        self.watch: Watch | None = None
+        """Sensors that are read beside the counted ones, as soon as there is something to compare."""
         self.pace = pace or Pace()
         self.problem: str | None = None
         self._usage = usage
@@ -103,7 +110,8 @@ class Sampler:
         self._late_s = 0.0
         self._late_borders: list[Border] = []
         self._resting = False
-        self._hurried = False
+        self._hurried_s: float | None = None
+        """When a tick was wanted soon, the last time since the last tick."""
         self._cheap: tuple[Sensor, ...] = ()
         self._borders: deque[Border] = deque()
         self._requests: deque[threading.Event] = deque()
@@ -112,6 +120,8 @@ class Sampler:
         self._stopping = False
         self._last_tick_s: float | None = None
         self._thread: threading.Thread | None = None
+        self._alone: threading.Lock | None = None
+        """Held for a reading where there is no thread."""
         self._pid = os.getpid()
         for candidate in candidates:
             self._add(candidate)
@@ -136,7 +146,13 @@ class Sampler:
 
     def poke(self, wait_s: float) -> bool:
         """Ask for a tick now and wait for it, at most `wait_s`. False where it did not come in time."""
-        if self._thread is None or os.getpid() != self._pid:
+        if os.getpid() != self._pid:
+            return False
+        if self._alone is not None:
+            with self._alone:
+                self.tick(extra=True)
+            return True
+        if self._thread is None:
             return False
         done = threading.Event()
         self._requests.append(done)
@@ -144,9 +160,9 @@ class Sampler:
         return done.wait(wait_s)
 
     def hurry(self) -> None:
-        """Have the next tick soon, without waiting for it. Asked for often, it comes no oftener."""
-        if not self._hurried:
-            self._hurried = True
+        """Have the next tick soon, without waiting for it, but not as long as this is asked for again and again."""
+        hurried, self._hurried_s = self._hurried_s is not None, self._clock()
+        if not hurried:
             self._wake.set()
 
     def call_soon(self, call: Callable[[], None]) -> None:
@@ -154,9 +170,13 @@ class Sampler:
         self._calls.append(call)
         self._wake.set()
 
-    def start(self) -> None:
-        """Take the first reading and start the thread."""
+    def start(self, *, threaded: bool = True) -> None:
+        """Take the first reading and start the thread. Without one, whoever asks for a reading takes it."""
         self.tick()
+        if not threaded:
+            self.open_gpus()
+            self._alone = threading.Lock()
+            return
         # ipykernel 7.0 looks up a context variable when a thread sends; a copied context has it.
         context = contextvars.copy_context()
         thread = threading.Thread(target=context.run, args=(self._run,), name="carbon-magic sampler", daemon=True)
@@ -176,6 +196,8 @@ class Sampler:
         if thread is not None:
             thread.join(wait_s)
         else:
+            if self._alone is not None:
+                self.poke(0.0)
             self._close()
 
     def working(self) -> list[Channel]:
@@ -185,7 +207,24 @@ class Sampler:
     def problems(self) -> list[str]:
         """What does not work at present, in words."""
         found = [channel.problem for channel in self.channels if channel.problem]
+        found += self.watch.problems if self.watch is not None else ()
         return [*found, self.problem] if self.problem else found
+
+    def watch_anew(self, name: str, find: Callable[[], Sequence[Candidate]]) -> None:
+        """Look again, in the thread, for what is watched under a name."""
+
+        def look() -> None:
+            if self.watch is not None:
+                self.watch.drop(name)
+            self.candidates = [candidate for candidate in self.candidates if candidate.name != name]
+            for candidate in find():
+                self._add(candidate)
+
+        self.call_soon(look)
+
+    def rest(self) -> Rest | None:
+        """What the machine draws beyond the components, where a meter of the whole tells."""
+        return self.watch.rest if self.watch is not None else None
 
     # The thread
 
@@ -194,8 +233,9 @@ class Sampler:
         while True:
             busy = self._is_busy()
             interval_s = self._interval_s(busy)
-            if self._hurried and self._last_tick_s is not None:
-                interval_s = min(interval_s, max(0.0, HURRY_S - (self._clock() - self._last_tick_s)))
+            hurried_s = self._hurried_s
+            if hurried_s is not None:
+                interval_s = min(interval_s, max(0.0, hurried_s + HURRY_S - self._clock()))
             self._resting = not busy
             asked_s = self._clock()
             if not (self._stopping or self._requests or self._calls):
@@ -205,7 +245,7 @@ class Sampler:
             self._late_s = self._clock() - asked_s - interval_s
             waiting = [self._requests.popleft() for _ in range(len(self._requests))]
             calls = [self._calls.popleft() for _ in range(len(self._calls))]
-            if waiting or self._stopping or self._due():
+            if waiting or self._stopping or self.due():
                 self.tick(extra=bool(waiting))
             else:
                 self.sample_gpus()
@@ -213,7 +253,10 @@ class Sampler:
                 request.set()
             for call in calls:
                 time.sleep(HAND_BACK_S)
-                call()
+                try:
+                    call()
+                except Exception as error:  # the thread goes on, whatever it was asked for; the doctor shows it
+                    self.problem = f"{type(error).__name__}: {error}"
             if self._stopping:
                 break
         self._close()
@@ -221,14 +264,19 @@ class Sampler:
     def _interval_s(self, busy: bool) -> float:
         if not busy:
             return self.pace.rest_s
-        has_gpu = any(channel.sensor.domain == "gpu" for channel in self.working())
-        return min(SHAPE_S, self.pace.busy_s) if has_gpu else self.pace.busy_s
+        shaped = any(
+            channel.sensor.domain == "gpu" and (channel.sensor.fill == "power" or channel.sensor.period_s < 1.0)
+            for channel in self.working()
+        )
+        return min(SHAPE_S, self.pace.busy_s) if shaped else self.pace.busy_s
 
-    def _due(self) -> bool:
+    def due(self) -> bool:
+        """Whether it is time for a tick."""
         pace_s = self.pace.busy_s if self._is_busy() else self.pace.rest_s
-        if self._hurried:
-            pace_s = min(pace_s, HURRY_S)
-        return self._last_tick_s is None or self._clock() - self._last_tick_s >= 0.95 * pace_s
+        now_s, hurried_s = self._clock(), self._hurried_s
+        if hurried_s is not None and now_s - hurried_s >= 0.95 * HURRY_S:
+            return True
+        return self._last_tick_s is None or now_s - self._last_tick_s >= 0.95 * pace_s
 
     def open_gpus(self) -> None:
         """Look for the sensors that are slow to find. Called once, in the thread."""
@@ -252,7 +300,7 @@ class Sampler:
                 continue
             if channel.sensor.fill == "power":
                 channel.sample_power()
-            elif (raw := channel.peek()) is not None:
+            elif channel.sensor.period_s < 1.0 and (raw := channel.peek()) is not None:
                 channel.advance(self._clock(), self._suspend_clock(), raw)
 
     def tick(self, *, extra: bool = False) -> None:
@@ -265,7 +313,7 @@ class Sampler:
             self.problem = f"{type(error).__name__}: {error}"
 
     def _tick(self, extra: bool) -> None:
-        self._hurried = False
+        self._hurried_s = None
         asleep_s, now_s = self._suspend_clock(), self._clock()
         due = [channel for channel in self.channels if channel.due(now_s, extra=extra)]
         # The counters first: their time is the tick's, and finding the process tree takes a while.
@@ -291,6 +339,8 @@ class Sampler:
         self._last_tick_s = now_s
         for channel in self.channels:
             channel.observe(busy_s, self._cpus)
+        if self.watch is not None:
+            self.watch.read(now_s, asleep_s, self.timeline, self.working())
         self._on_tick(now_s)
 
     def _take_borders(self, now_s: float) -> list[tuple[float, float, Channel, float]]:
@@ -343,7 +393,14 @@ class Sampler:
 
     def _add(self, candidate: Candidate) -> None:
         self.candidates.append(candidate)
-        if candidate.sensor is not None:
+        sensor = candidate.sensor
+        if self.watch is None and (candidate.watched or (sensor is not None and sensor.fill == "power")):
+            from carbon_magic.power.watch import Watch  # most machines have nothing to compare
+
+            self.watch = Watch(self._clock)
+        if candidate.watched and self.watch is not None:
+            self.watch.add(candidate)
+        elif candidate.sensor is not None:
             self.channels.append(Channel(candidate, candidate.sensor, self.timeline, self._clock))
             self._cheap = tuple(channel.sensor for channel in self.channels if channel.sensor.cheap)
 
@@ -351,4 +408,6 @@ class Sampler:
         self._cheap = ()
         for channel in self.channels:
             channel.sensor.close()
+        if self.watch is not None:
+            self.watch.close()
         self._usage.close()

@@ -111,7 +111,8 @@ class GpuUse(NamedTuple):
     utilization: float | None
     """How busy the GPU was, 0 to 1, or None where it does not say."""
     sure: bool
-    """False where processes could not be matched (PIDs of another namespace) and the share is a convention."""
+    """False where processes could not be matched (PIDs of another namespace, an instance of a board that is cut) and
+    the share is a convention: the work may be none of ours, or all of it."""
 
 
 @runtime_checkable

@@ -162,6 +162,8 @@ def _see(witness: Witness, window: tuple[Mark, Mark], cover: tuple[Mark, Mark], 
         own = Interval(min(bounds[0], own_j), own_j, max(bounds[1], own_j))
     else:
         own = _with_idle_range(own_j, machine, [own_with(w) for w in (witness.idle_w.low, witness.idle_w.high)])
+    if sensor.domain == "gpu":
+        own = _with_unknown_owner(own, machine, dynamic_j, _unsure(sensor.name, cover), _gpu_share(sensor.name, cover))
     provenance = sensor.provenance
     if witness.missing_s > 0.0:
         # Unseen: as before it was lost, perhaps nothing, perhaps as much as it can be.
@@ -236,6 +238,27 @@ def _gpu_share(name: str, cover: tuple[Mark, Mark]) -> float:
     if busy > 0.01 * span:
         return min(1.0, owned_busy / busy)
     return min(1.0, owned / span) if span > 0.0 else 0.0
+
+
+def _unsure(name: str, cover: tuple[Mark, Mark]) -> float:
+    """The part of the time in which nobody could tell whose work a GPU did."""
+    span_s = cover[1].time_s - cover[0].time_s
+    unsure_s = cover[1].gpu_unsure_s.get(name, 0.0) - cover[0].gpu_unsure_s.get(name, 0.0)
+    return min(1.0, unsure_s / span_s) if span_s > 0.0 else 0.0
+
+
+def _with_unknown_owner(own: Interval, machine: Interval, dynamic_j: float, unsure: float, share: float) -> Interval:
+    """A GPU's part of ours, where its work may be none of ours or all of it."""
+    if unsure <= 0.0:
+        return own
+    best = max(own.best, 1e-12)
+    least_j = max(0.0, own.best - unsure * share * dynamic_j)
+    most_j = own.best + unsure * (1.0 - share) * dynamic_j
+    return Interval(
+        min(own.low, own.low * least_j / best),
+        own.best,
+        max(own.high, most_j * (machine.high / machine.best if machine.best > 0.0 else 1.0)),
+    )
 
 
 def _utilization(window: tuple[Mark, Mark]) -> float | None:

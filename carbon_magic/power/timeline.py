@@ -102,6 +102,8 @@ class Mark(NamedTuple):
     joules: Mapping[str, Joules]
     gpu_use: Mapping[str, tuple[float, float, float]]
     """By GPU: seconds owned, seconds busy and owned, seconds busy."""
+    gpu_unsure_s: Mapping[str, float] = {}
+    """By GPU: seconds in which nobody could tell whose work it did."""
 
 
 @dataclass(slots=True)
@@ -128,7 +130,7 @@ class Timeline:
 
     def add_sensor(self, sensor: Sensor) -> None:
         """Begin a sensor's line."""
-        self._tracks[sensor.name] = _Track(sensor, Series(3), Series(1), Series(3))
+        self._tracks[sensor.name] = _Track(sensor, Series(3), Series(1), Series(4))
 
     @property
     def sensors(self) -> list[Sensor]:
@@ -144,15 +146,26 @@ class Timeline:
         step = 0.0 if not series.times else max(0.0, time_s - series.times[-1])
         series.append(time_s, (series.columns[0][-1] if series.times else 0.0) + power_w * step)
 
+    def power_integral_j(self, name: str) -> tuple[float, float] | None:
+        """The time of a sensor's last power sample, and its samples' integral up to then; None without any."""
+        series = self._tracks[name].power
+        return (series.times[-1], series.columns[0][-1]) if series.times else None
+
     def add_use(self, name: str, time_s: float, use: GpuUse) -> None:
         series = self._tracks[name].use
         if not series.times:
-            series.append(time_s, 0.0, 0.0, 0.0)
+            series.append(time_s, 0.0, 0.0, 0.0, 0.0)
             return
         step = time_s - series.times[-1]
-        owned, owned_busy, busy = series.at(time_s)
+        owned, owned_busy, busy, unsure = series.at(time_s)
         busy_now = (use.utilization or 0.0) * step
-        series.append(time_s, owned + use.own_share * step, owned_busy + use.own_share * busy_now, busy + busy_now)
+        series.append(
+            time_s,
+            owned + use.own_share * step,
+            owned_busy + use.own_share * busy_now,
+            busy + busy_now,
+            unsure + (0.0 if use.sure else step),
+        )
 
     def add_gap(self, start_s: float, end_s: float, why: str) -> None:
         self.gaps = [*self.gaps[-999:], (start_s, end_s, why)]
@@ -184,8 +197,9 @@ class Timeline:
                 name: (owned, owned_busy, busy)
                 for name, track in self._tracks.items()
                 if track.use.times
-                for owned, owned_busy, busy in (track.use.at(time_s),)
+                for owned, owned_busy, busy, _ in (track.use.at(time_s),)
             },
+            {name: track.use.at(time_s)[3] for name, track in self._tracks.items() if track.use.times},
         )
 
     def _busy_at(self, time_s: float) -> float:

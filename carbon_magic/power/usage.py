@@ -103,7 +103,10 @@ if sys.platform == "linux":
         def border(self) -> float:
             own = self._itself_s() + _reaped_here_s() + self._lost_s
             known = self._seen
-            fresh = [pid for pid in self._children_of(self._pid, str(threading.get_native_id())) if pid not in known]
+            fresh: list[int] = []
+            if rawread.has_children():
+                listed = self._children_of(self._pid, str(threading.get_native_id()))
+                fresh = [pid for pid in listed if pid not in known]
             for pid in (*known, *fresh):
                 clock_s = _clock_s(pid)
                 if clock_s is not None:

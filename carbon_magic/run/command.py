@@ -138,6 +138,12 @@ def _kernel(notebook: Notebook, asked: str | None) -> str:
 
 
 def _region(asked: str | None) -> str | None:
+    from carbon_magic.grid.table import DataFileError, require
+
+    try:
+        require()
+    except DataFileError as error:
+        raise UsageError(clean(str(error), 500)) from None
     if asked is None:
         return None
     from carbon_magic.grid.regions import UnknownRegion, region

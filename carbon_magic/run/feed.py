@@ -3,6 +3,9 @@
 Lines of JSON, a record once for each finished cell, and at each tick how things stand. Written by the sampler's thread
 alone, appended in one call each, so that a reader sees whole lines whatever happens to the kernel. The runner says
 where the sink is in the kernel itself, not by its environment, which the notebook's own child processes inherit.
+
+The ledger cannot take its place: a run reports its cells also where nothing can be written there, each of them before
+the cell's reply, and shows the present second by second, of which the ledger keeps nothing.
 """
 
 from __future__ import annotations

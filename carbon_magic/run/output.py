@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 from carbon_magic.ledger.record import CellRecord
 from carbon_magic.run import UsageError
 from carbon_magic.run.notebooks import Notebook
+from carbon_magic.troubles import in_words
 from carbon_magic.views.plain import clean
 
 
@@ -74,8 +75,7 @@ def check_writable(path: Path, option: str) -> None:
         os.close(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         beside.unlink()
     except (OSError, ValueError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise UsageError(f"{option} {shown}: cannot be written: {reason}") from None
+        raise UsageError(f"{option} {shown}: cannot be written: {in_words(error)}") from None
 
 
 def executed_paths(notebooks: list[Notebook], out: str) -> dict[str, Path]:
@@ -94,7 +94,7 @@ def executed_paths(notebooks: list[Notebook], out: str) -> dict[str, Path]:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UsageError(f"-o {shown}: the folder cannot be made: {error.strerror or error}") from None
+            raise UsageError(f"-o {shown}: the folder cannot be made: {in_words(error)}") from None
         paths = {notebook.given: folder / notebook.path.name for notebook in notebooks}
     else:
         paths = {notebook.given: folder for notebook in notebooks}

@@ -6,6 +6,7 @@ interpreted in them, and of a terminal's control sequences only a traceback's co
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TextIO
@@ -14,7 +15,7 @@ from carbon_magic import written
 from carbon_magic.ledger.record import CellRecord
 from carbon_magic.quantity import Interval, sum_same_source
 from carbon_magic.run.runner import CellRun, Outcome
-from carbon_magic.views.parts import SCOPE
+from carbon_magic.views.parts import SCOPE, found_words, note_sentence
 from carbon_magic.views.plain import clean, columns, for_text
 from carbon_magic.views.result import record_emissions, record_energy
 
@@ -99,8 +100,11 @@ def notes(records: list[CellRecord]) -> list[str]:
         range_ = Interval(record.intensity_low, record.intensity_g_per_kwh, record.intensity_high)
         lines.append(
             f"Region {clean(region)}: {for_text(str(written.intensity_range(range_)))}, "
-            f"{clean(record.intensity_source)}{year}."
+            f"{clean(record.intensity_source)}{year}, {for_text(found_words(record.region_source))}."
         )
+    noted = note_sentence(os.environ.get("CARBON_MAGIC_NOTE", "").strip())
+    if noted is not None:
+        lines.append(for_text(noted))
     modelled = sorted(
         {
             f"{name} {provenance}"

@@ -7,13 +7,17 @@ rows that a user overrides or adds go over the comm in the same form.
 
 from __future__ import annotations
 
+import json
 import math
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from carbon_magic.grid.geography import continent, in_eu, point
 from carbon_magic.grid.intensity import intensity
 from carbon_magic.grid.names import ALIASES
 from carbon_magic.grid.regions import DATA_VERSION, SOURCES, Region, all_regions, by_id
+from carbon_magic.grid.table import data_version
 
 COLUMNS = (
     "id",
@@ -60,6 +64,16 @@ def browser_table() -> dict[str, Any]:
         "sources": dict(SOURCES),
         "methods": dict(METHODS),
     }
+
+
+@cache
+def own_rows() -> list[list[Any]]:
+    """The rows that the user's own file overrides or adds, which the browser's has not; none without such a file."""
+    if data_version() == DATA_VERSION:
+        return []
+    shipped = json.loads((Path(__file__).parent / "browser" / "regions.json").read_text(encoding="utf-8"))["rows"]
+    known = {row[0]: row for row in shipped}
+    return [row for row in map(browser_row, all_regions()) if known.get(row[0]) != row]
 
 
 def browser_row(row: Region) -> list[Any]:

@@ -42,6 +42,10 @@ _FOUND = {
     "user": "set by you",
     "config": "from the configuration",
     "environment": "from CARBON_MAGIC_REGION",
+    "cloud-init": "from cloud-init",
+    "cloud": "from the cloud’s own variables",
+    "metadata": "from the cloud’s metadata service",
+    "timezone": "from the time zone, assumed",
 }
 
 
@@ -126,21 +130,38 @@ def place_sentence(
     year: int | None,
     pue: float | None,
     set_region: str = SET_REGION,
+    found: str = "",
 ) -> str:
-    """`France, 41 g/kWh (Ember, 2025), set by you.`, or what to do where the region is unknown."""
+    """`France, 41 g/kWh (Ember, 2025), set by you.`, or what to do where the region is unknown.
+
+    Args:
+        found: how it was found, or why it was not, where `source` alone does not say it.
+    """
     if source == "unknown":
+        why = f" ({clean(found, 100)})" if found else ""
         grids = ""
         if intensity_g_per_kwh is not None:
             grids = f": grids of the world, {written.intensity_range(intensity_g_per_kwh).alone}"
-        return f"Region unknown{grids} (5th to 95th percentile of countries). Say where you are: {set_region}"
+        return f"Region unknown{why}{grids} (5th to 95th percentile of countries). Say where you are: {set_region}"
     said = [clean(name, 60)]
     if intensity_g_per_kwh is not None:
         credit = ", ".join(part for part in (clean(by, 40), clean(year, 10) if year is not None else "") if part)
         said.append(written.intensity(intensity_g_per_kwh.best) + (f" ({credit})" if credit else ""))
     if pue is not None and pue != 1.0:
         said.append(f"PUE{written.NBSP}{pue:.2f}")
-    said.append(_FOUND.get(source, f"from {clean(source, 40)}"))
+    assumed = ", assumed" if source == "timezone" else ""
+    said.append(clean(found, 100) + assumed if found else found_words(source))
     return ", ".join(said) + "."
+
+
+def found_words(source: str) -> str:
+    """How a region was found, in words: `set by you`, `from the time zone, assumed`."""
+    return _FOUND.get(source, f"from {clean(source, 40)}")
+
+
+def note_sentence(note: str) -> str | None:
+    """What people noted beside the region, which was subtracted from nothing; None where they did not."""
+    return f"Noted, not subtracted: {clean(note, 200)}." if note else None
 
 
 def largest_first(parts: Iterable[Part]) -> list[Part]:

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from carbon_magic.snapshot import Place
-from carbon_magic.views.parts import place_sentence
+from carbon_magic.views.parts import SET_REGION, note_sentence, place_sentence
 from carbon_magic.views.plain import TEXT_WIDTH, paragraph
 
 
 def place_text(place: Place) -> str:
     """Name, intensity with its source and year, and how the place was found; what to do where it is unknown."""
-    sentence = place_sentence(
+    said = [_sentence(place)]
+    if place.source == "timezone":
+        said.append(f"If it is right or not, say where you are: {SET_REGION}")
+    noted = note_sentence(place.note)
+    return "\n".join(paragraph([*said, *([noted] if noted else [])], TEXT_WIDTH, indent=""))
+
+
+def _sentence(place: Place) -> str:
+    return place_sentence(
         place.name,
         place.source,
         place.intensity_g_per_kwh,
         by=place.intensity_source,
         year=place.intensity_year,
         pue=place.pue,
+        found=place.found,
     )
-    return "\n".join(paragraph([sentence], TEXT_WIDTH, indent=""))

@@ -10,6 +10,7 @@ from typing import get_args
 
 from carbon_magic import written
 from carbon_magic.grid.equivalents import choose
+from carbon_magic.grid.own import OWN
 from carbon_magic.grid.regions import by_id
 from carbon_magic.ledger.record import CellRecord
 from carbon_magic.power.sensor import Domain, Provenance
@@ -123,6 +124,8 @@ def record_parts(record: CellRecord) -> list[Part]:
 
 def region_name(region_id: str) -> str:
     """A region's name for people; of one that this edition of the table does not have, the id."""
+    if region_id == OWN:
+        return "Own figure"
     try:
         return by_id(str(region_id)).title
     except KeyError:
@@ -149,6 +152,7 @@ def _sentences(record: CellRecord, words: Words) -> list[str]:
         year=record.intensity_year,
         pue=number(record.pue),
         set_region=words.set_region,
+        found="from the environment" if record.region == OWN and record.region_source == "environment" else "",
     )
     other_j = number(record.other_energy_j)
     rest = f"Supply, fans and disks: {written.energy(other_j)}, assumed, not added." if other_j else None

@@ -13,6 +13,7 @@ from carbon_magic.views.parts import (
     emissions_fact,
     energy_fact,
     largest_first,
+    note_sentence,
     origin,
     place_sentence,
     split_lines,
@@ -110,8 +111,12 @@ def _sentences(snapshot: Snapshot) -> list[str]:
             by=place.intensity_source,
             year=place.intensity_year,
             pue=place.pue,
+            found=place.found,
         )
         (said if place.known else todo).append(where)
+        noted = note_sentence(place.note)
+        if noted is not None:
+            said.append(noted)
     emissions_g = snapshot.emissions_g if snapshot.emissions_known else None
     pictured = equivalent_of(snapshot.energy_j, emissions_g, snapshot.place)
     if pictured is not None:

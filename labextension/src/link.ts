@@ -21,13 +21,14 @@ export interface LinkOptions {
   keepLive(): boolean;
 }
 
+export interface Charted {
+  model: string | null;
+  why: string;
+}
+
 export class Link {
   constructor(private readonly options: LinkOptions) {
-    this.lease = new Lease((word) =>
-      this.send(
-        word === 'lease' ? { type: word, view: this.view, keep: options.keepLive() } : { type: word, view: this.view },
-      ),
-    );
+    this.lease = new Lease((word) => this.send({ type: word, view: this.view }));
   }
 
   state: State = changed(empty(), { face: 'looking' });
@@ -106,10 +107,24 @@ export class Link {
     }
   }
 
-  /** Ticks go on, by a setting that has just changed. */
+  /** A setting has changed: whether ticks go on while the kernel is idle. */
   refresh(): void {
+    const on = this.options.keepLive();
+    if (on === this.lease.keep) return;
+    this.lease.keep = on;
+    this.send({ type: 'keep_live', on });
     this.lease.forget();
     this.beat();
+  }
+
+  /** Asks for the power chart's widget; the answer comes by `charted` once the kernel is free. */
+  askChart(): void {
+    this.send({ type: 'chart' });
+  }
+
+  /** The chart's model, or why there is none. */
+  get charted(): ISignal<this, Charted> {
+    return this._charted;
   }
 
   dispose(): void {
@@ -170,6 +185,7 @@ export class Link {
     this.lease.forget();
     this.lease.opened(Date.now());
     this.hello();
+    if (this.options.keepLive()) this.send({ type: 'keep_live', on: true });
     this.beat();
     // What the sensors say is there a second after the first hello of a session that has just begun.
     window.setTimeout(() => {
@@ -183,6 +199,11 @@ export class Link {
 
   private take(data: unknown): void {
     const now = Date.now();
+    const said = data as { type?: unknown; what?: unknown; model_id?: unknown; why?: unknown } | null;
+    if (said?.type === 'chart' || (said?.type === 'refused' && said.what === 'chart')) {
+      this._charted.emit({ model: modelId(said.model_id), why: typeof said.why === 'string' ? said.why : '' });
+      return;
+    }
     const after = reduce(this.state, data, now) as State;
     if (after === this.state) return;
     this.state = after;
@@ -280,6 +301,7 @@ export class Link {
   private readonly connections = new Set<Kernel.IKernelConnection>();
   private readonly lookers = new Set<object>();
   private readonly lease: Lease;
+  private readonly _charted = new Signal<this, Charted>(this);
   private readonly _changed = new Signal<this, void>(this);
   private comm: Kernel.IComm | null = null;
   private executing = false;
@@ -287,6 +309,10 @@ export class Link {
   private timer = 0;
   private turn = 0;
   private view = 'lab';
+}
+
+function modelId(told: unknown): string | null {
+  return typeof told === 'string' && /^[0-9a-f-]{16,64}$/.test(told) ? told : null;
 }
 
 /** Nothing of the session that was. */

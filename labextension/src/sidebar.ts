@@ -19,6 +19,7 @@ export class CarbonPanel extends Widget {
     this.host = new PanelHost(parts, inMainArea);
     this.chart = new ChartSlot(parts.documents, this.host);
     this.unmount = mount(this.node, this.host, { chart: this.chart.node });
+    this.chart.node.parentElement?.append(this.chart.why);
     document.addEventListener('visibilitychange', this.seen);
   }
 

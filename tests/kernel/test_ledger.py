@@ -240,12 +240,13 @@ def test_eight_kernels_write_at_once_and_are_killed_and_every_finished_cell_is_t
             for life in lives.all:
                 assert life.killed or life.process.poll() is None
             for victim in list(victims):
-                # Killed in the middle of its long cell, or after it has told of a cell.
+                # Killed in the middle of its long cell.
                 running = len(victim.lines) > 1 and _runs(home, victim.lines[0])
                 if running:
                     _kill(victim)
                     victims.remove(victim)
             if not victims and time.monotonic() - begun_s < SECONDS:
+                # One more, in the middle of whatever it does.
                 _kill(next(life for life in lives.all if not life.killed and len(life.lines) > 1))
                 lives.begin("0")
                 victims.append(lives.begin("20", "600"))
@@ -256,7 +257,38 @@ def test_eight_kernels_write_at_once_and_are_killed_and_every_finished_cell_is_t
                 _kill(life)
     finally:
         lives.end()
-    _check(home, lives)
+    _check(home, lives, network)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="kills by SIGKILL")
+@pytest.mark.parametrize("network", [False, True])
+def test_a_kernel_killed_in_its_first_second_has_a_session_and_every_cell_that_ended(
+    start: Callable[..., Kernel], home: Path, tmp_path: Path, network: bool
+) -> None:
+    mounts = tmp_path / "mounts"
+    mounts.write_text(NFS)
+    kernel = start(**({"CARBON_MAGIC_MOUNTINFO": str(mounts)} if network else {}))
+    kernel.run(LOAD)
+    for code in ("%%carbon -q -n fit -r PL\nx = 1", "x = 2", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"):
+        kernel.send(code)
+    until(lambda: not kernel.alive())
+    for _ in range(2):
+        found = [(r.execution_count, r.label, r.region, r.status, r.final) for r in _in_order(home)]
+        assert found == [
+            (2, "fit", "PL", "ok", True),
+            (3, None, "WORLD", "ok", True),
+            (4, None, "WORLD", "killed", True),
+        ]
+        with Reader(home) as reader:
+            (row,) = reader.sessions()
+            assert (row.kind, row.ending, row.cells, row.ended_at) == ("kernel", "killed", 2, row.heartbeat_at)
+            assert row.started_at <= row.heartbeat_at
+            assert reader.totals().cells == 2
+    sound(home)
+
+
+def _in_order(home: Path) -> list[CellRecord]:
+    return sorted(records(home), key=lambda record: record.execution_count or 0)
 
 
 def _runs(home: Path, session_id: str) -> bool:
@@ -271,25 +303,30 @@ def _kill(life: Life) -> None:
     life.process.wait()
 
 
-def _check(home: Path, lives: Lives) -> None:
+def _check(home: Path, lives: Lives, network: bool) -> None:
     sound(home)
     with Reader(home) as reader:
         rows = {row.session_id: row for row in reader.sessions()}
         found = list(reader.records())
         assert reader.problems == []
+    kinds = {path.name.partition("-")[0] for path in files(home)}
+    assert kinds == {"session" if network else "ledger"}
     assert len({record.record_id for record in found}) == len(found)
     for life in lives.all:
         session_id, *counts = life.lines
         own = [record for record in found if record.session_id == session_id]
         numbers = Counter(record.execution_count for record in own)
         assert set(numbers.values()) == {1}
-        assert set(range(2, int(counts[-1]) + 1)) <= set(numbers)
+        ended = Counter(record.execution_count for record in own if record.status == "ok")
+        assert set(range(2, int(counts[-1]) + 1)) <= set(ended)
         assert rows[session_id].ending == "killed"
-        statuses = Counter(record.status for record in own)
-        assert set(statuses) <= {"ok", "killed"}
+        assert rows[session_id].cells == len(ended)
+        killed = [record for record in own if record.status == "killed"]
+        assert len(killed) + len(ended) == len(own)
+        assert len(killed) <= 1
         if "600" in life.process.args[-1]:  # type: ignore[index, operator]
-            (killed,) = [record for record in own if record.status == "killed"]
-            assert killed.duration_s >= 2.0
-            assert killed.energy_j is not None
-            assert killed.energy_j > 0.0
+            (last,) = killed
+            assert last.duration_s >= 2.0
+            assert last.energy_j is not None
+            assert last.energy_j > 0.0
         assert all(record.final for record in own)

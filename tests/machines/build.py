@@ -203,7 +203,12 @@ MACHINES: dict[str, MadeUp] = {
 
 def build(name: str, into: Path) -> Path:
     """Write a machine's files below a folder and return the folder, which is the machine's root."""
-    made_up = MACHINES[name]
+    return write_machine(MACHINES[name], into)
+
+
+def write_machine(made_up: MadeUp, into: Path) -> Path:
+    """Write the files of a machine below a folder and return the folder."""
+    into.mkdir(parents=True, exist_ok=True)
     for path, text in _facts(made_up).items():
         write(into, path, text)
     for zone in made_up.zones:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from machines.build import build, set_counter
 
-from carbon_magic.power.discover import Candidate, discover
+from carbon_magic.power.candidate import Candidate
+from carbon_magic.power.discover import discover
 from carbon_magic.power.machine import Machine
 from carbon_magic.power.sampler import Sampler
 

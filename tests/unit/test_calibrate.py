@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from machines.build import build
+from machines.build import MACHINES, build, write_machine
+from machines.gallery import supply
 from unit.power.test_calibration import a_fit
 
 from carbon_magic.cli import main
+from carbon_magic.commands import calibrate
 from carbon_magic.power.busywork import PROGRAMS, busy
 from carbon_magic.power.calibration import path_in, written
+from carbon_magic.power.machine import Machine
+from carbon_magic.run import UsageError
 
 
 @pytest.fixture
@@ -85,3 +90,17 @@ def test_workers_run_while_they_are_wanted(program: str) -> None:
     with busy(2, program):
         assert len(me.children()) == before + 2
     assert len(me.children()) == before
+
+
+@pytest.mark.parametrize(("status", "expected"), [("Discharging", "battery"), ("Charging", None)])
+def test_a_battery_is_a_reference_while_it_discharges(tmp_path: Path, status: str, expected: str | None) -> None:
+    files = supply("BAT0", type="Battery", status=status, energy_now=50_000_000)
+    machine = Machine.of(write_machine(replace(MACHINES["laptop"], extra=files), tmp_path), "linux")
+    told = calibrate.Told(lambda text: None, lambda question: "")
+    if expected is None:
+        with pytest.raises(UsageError, match="unplug a laptop"):
+            calibrate._reference(machine, None, told)
+    else:
+        reference = calibrate._reference(machine, None, told)
+        assert (reference.name, reference.boundary) == (expected, "wall")
+        reference.close()

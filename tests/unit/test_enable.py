@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -277,3 +279,67 @@ def test_where_both_lists_are_set_elsewhere_nothing_is_done_and_said(profile: Pa
     with pytest.raises(UsageError, match="add 'carbon_magic' to one of them"):
         enable(ipython_dir=profile.parent)
     assert not (profile / "ipython_config.json").exists()
+
+
+@pytest.mark.parametrize("name", ["ipython_config.py", "ipython_config.json", "ipython_kernel_config.json"])
+@pytest.mark.parametrize("where", ["environment", "machine"])
+def test_what_environment_and_machine_say_is_looked_at(profile: Path, tmp_path: Path, name: str, where: str) -> None:
+    shared = [tmp_path / "environment", tmp_path / "machine"]
+    (tmp_path / where).mkdir()
+
+    def say(listed: str) -> Path:
+        file = tmp_path / where / name
+        python = f"c.InteractiveShellApp.extensions = {listed}\n"
+        file.write_text(python if name.endswith(".py") else f'{{"InteractiveShellApp": {{"extensions": {listed}}}}}')
+        return file
+
+    file = say('["autoreload"]')
+    enable(ipython_dir=profile.parent, shared=shared)
+    assert extensions(profile / "ipython_config.json", "extra_extensions") == [EXTENSION]
+    disable(ipython_dir=profile.parent, shared=shared)
+    say('["carbon_magic"]')
+    assert enable(ipython_dir=profile.parent, shared=shared) == f"Already enabled in {file}."
+    assert not (profile / "ipython_config.json").exists()
+    assert f"{file} loads it too" in disable(ipython_dir=profile.parent, shared=shared)
+
+
+def test_ipython_loads_what_was_enabled_beside_the_environments_list(tmp_path: Path) -> None:
+    """IPython itself is asked, with its folders of environment and machine elsewhere."""
+    shared = tmp_path / "environment"
+    shared.mkdir()
+    (shared / "ipython_config.json").write_text('{"InteractiveShellApp": {"extensions": ["autoreload"]}}')
+    enable(ipython_dir=tmp_path / "own", shared=[shared])
+    code = f"""
+from IPython.core import application
+application.ENV_CONFIG_DIRS[:] = [{str(shared)!r}]
+application.SYSTEM_CONFIG_DIRS[:] = []
+from IPython.terminal.ipapp import TerminalIPythonApp
+app = TerminalIPythonApp.instance()
+app.initialize([])
+names = {{name.rpartition(".")[2] for name in app.shell.extension_manager.loaded}}
+print(sorted({{"autoreload", "carbon_magic"}} & names))
+"""
+    environ = {**os.environ, "IPYTHONDIR": str(tmp_path / "own")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environ, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "['autoreload', 'carbon_magic']"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'c.OtherApp.extensions = ["carbon_magic"]',
+        'extensions = ["carbon_magic"]',
+        'c.TerminalInteractiveShell.plugins.extensions = ["carbon_magic"]',
+    ],
+)
+def test_a_list_of_anything_else_does_not_count_as_enabled(profile: Path, line: str) -> None:
+    (profile / "ipython_config.py").write_text(line + "\n")
+    assert "Enabled in" in enable(ipython_dir=profile.parent, shared=[])
+
+
+@pytest.mark.parametrize("app", ["InteractiveShellApp", "TerminalIPythonApp", "IPKernelApp"])
+def test_the_lists_of_ipythons_own_apps_count(profile: Path, app: str) -> None:
+    (profile / "ipython_config.py").write_text(f'c.{app}.extra_extensions = ["carbon_magic"]\n')
+    assert "Already enabled" in enable(ipython_dir=profile.parent, shared=[])

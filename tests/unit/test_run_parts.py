@@ -320,7 +320,7 @@ class TestReport:
         assert not any("Not measured" in note for note in notes([record(cpu_provenance="measured")]))
 
     def test_the_region_is_named_with_its_intensity(self) -> None:
-        assert "Region FR: 41\u00a0g\u00a0CO2e/kWh (25–60), Ember 2025." in notes([record(), record()])
+        assert "Region FR: 41\u00a0g\u00a0CO2e/kWh (25–60), Ember 2025, set by you." in notes([record(), record()])
 
     def test_several_notebooks_have_a_sum(self) -> None:
         other = outcome(cell_run("y", record(record_id="r2")), given="b.ipynb")

@@ -16,6 +16,7 @@ from machines.build import build, set_counter
 from traitlets import TraitError
 
 from carbon_magic.config import CarbonMagic
+from carbon_magic.grid.own import Said
 from carbon_magic.grid.regions import UnknownRegion
 from carbon_magic.ledger.record import CellRecord
 from carbon_magic.session import Session
@@ -273,3 +274,66 @@ def test_what_a_vs_code_cell_id_says_is_not_kept(kernels: Callable[..., Kernel])
     assert record.cell_id is not None
     assert "secret" not in record.cell_id
     assert record.cell_id.startswith("sha256-")
+
+
+def test_a_session_is_where_the_machine_is_until_somebody_says(kernels: Callable[..., Kernel]) -> None:
+    environ = {"TZ": "Europe/Paris", "AWS_REGION": "us-east-1"}
+    on_ec2 = kernels("vm", environ)
+    assert (on_ec2.session.place.region, on_ec2.session.place.source) == ("aws:us-east-1", "cloud")
+    kernel = kernels("laptop", environ)
+    assert (kernel.session.place.region, kernel.session.place.source) == ("FR", "timezone")
+    assert kernel.session.place.found == "from the time zone Europe/Paris"
+    record = kernel.record()
+    assert (record.region, record.region_source) == ("FR", "timezone")
+    kernel.session.set_region("FR")
+    assert kernel.session.place.source == "user"
+    kernel.session.say(None)
+    assert kernel.session.place.source == "timezone"
+
+
+def test_utc_is_unknown_and_says_why(kernels: Callable[..., Kernel]) -> None:
+    kernel = kernels("vm", {"TZ": "Etc/UTC"})
+    assert (kernel.session.place.region, kernel.session.place.source) == ("WORLD", "unknown")
+    assert kernel.session.place.found == "time zone Etc/UTC"
+    assert kernel.record().region_source == "unknown"
+
+
+def test_an_own_figure_is_in_the_records_and_gives_way_to_a_region(kernels: Callable[..., Kernel]) -> None:
+    kernel = kernels("vm")
+    kernel.session.say(Said(intensity_g_per_kwh=24.0, intensity_name="our roof", pue=1.2, note="certificates"))
+    record = kernel.record(lambda: time.sleep(0.05))
+    assert (record.region, record.region_source, record.intensity_source) == ("own", "user", "our roof")
+    assert (record.intensity_low, record.intensity_g_per_kwh, record.intensity_high) == pytest.approx(
+        (14.4, 24.0, 33.6)
+    )
+    assert record.energy_j is not None
+    assert record.emissions_g == pytest.approx(record.energy_j / 3.6e6 * 1.2 * 24.0)
+    kernel.session.say(Said(pue=1.5))
+    assert (kernel.session.place.region, kernel.session.place.pue) == ("own", 1.5)
+    kernel.session.say(Said(region="SE"))
+    assert (kernel.session.place.region, kernel.session.place.pue) == ("SE", 1.0)
+    assert kernel.session.place.note == "certificates"
+    with pytest.raises(ValueError, match="PUE"):
+        kernel.session.say(Said(pue=0.5))
+    assert kernel.session.place.pue == 1.0
+
+
+def test_own_figures_in_the_settings(kernels: Callable[..., Kernel]) -> None:
+    kernel = kernels("vm", {"CARBON_MAGIC_REGION": "PL"})
+    kernel.config.mix = "hydro=1"
+    assert (kernel.session.place.region, kernel.session.place.source) == ("own", "config")
+    kernel.config.intensity = 50.0
+    kernel.config.intensity_high = 60.0
+    kernel.config.intensity_name = "our well"
+    place = kernel.session.place
+    assert (place.intensity_g_per_kwh.best, place.intensity_g_per_kwh.high) == (50.0, 60.0)
+    assert place.intensity_source == "our well"
+    kernel.config.intensity = kernel.config.mix = None
+    assert kernel.session.place.region == "PL"
+    for name, value in (("intensity", 0.0), ("intensity", 1e9), ("mix", "wnid=1"), ("region_note", "x" * 300)):
+        with pytest.raises(TraitError):
+            setattr(kernel.config, name, value)
+    kernel.config.intensity_high = None
+    kernel.config.intensity = 24.0
+    with pytest.raises(TraitError, match="24"):
+        kernel.config.intensity_low = 30.0

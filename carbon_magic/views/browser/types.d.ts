@@ -110,7 +110,8 @@ export interface RecordMessage {
   type: 'record';
   session_id: string;
   cell: Cell;
-  totals: Totals;
+  /** Null where another record follows at once. */
+  totals: Totals | null;
 }
 /** After `hello`: what there is so far; the cells are the dearest and the latest ones. */
 export interface HistoryMessage {
@@ -128,17 +129,26 @@ export interface RefusedMessage {
   what: string;
   why: string;
 }
+/** The power chart's widget; without `carbon-magic[panel]` in the kernel the request is refused, `what` being `chart`. */
+export interface ChartMessage {
+  type: 'chart';
+  model_id: string;
+}
 /** Over the comm's `data`; the opening data are a StateMessage. A new session_id begins anew. */
-export type FromKernel = StateMessage | TickMessage | RecordMessage | HistoryMessage | RefusedMessage;
+export type FromKernel = StateMessage | TickMessage | RecordMessage | HistoryMessage | RefusedMessage | ChartMessage;
 
 // To the kernel. A lease lasts 60 s, and to the end of the cell that runs when it is over.
 
 export type ToKernel =
   | { type: 'hello'; protocol: number; version: string }
-  | { type: 'lease'; view: string; /** Ticks go on while nothing runs. */ keep?: boolean }
+  | { type: 'lease'; view: string }
   | { type: 'release'; view: string }
   | { type: 'region'; region: string | null }
-  | { type: 'track'; on: boolean };
+  | { type: 'track'; on: boolean }
+  /** The setting `keep_live`: figures go on while the kernel is idle, which is then not culled. */
+  | { type: 'keep_live'; on: boolean }
+  /** Asks for the power chart, a widget that the notebook's own renderer shows; answered once the kernel is free. */
+  | { type: 'chart' };
 
 // In the browser.
 

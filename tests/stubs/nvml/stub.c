@@ -11,7 +11,7 @@
  * with the keys name, limit (W), counter (1: it counts energy, 0: not), instant (1: it tells momentary power by its
  * field), steps (SECOND:WATTS,... each step lasting until the next), base (J on the counter at second 0), energy (J on
  * the counter whatever the time), lost_after (seconds; -1: never), util (percent; -1: not told), sm (1: it tells SM use
- * by process), list (1: it tells its processes), mig (1: it is cut), compute and graphics (PID:SM,... of processes).
+ * by process), list (1: it tells its processes), mig (1: it is cut), slices (of the one instance that it shows, 0: it shows none), compute and graphics (PID:SM,... of processes).
  */
 #include <math.h>
 #include <stdint.h>
@@ -27,7 +27,7 @@ typedef struct { unsigned pid, sm; } process_t;
 typedef struct {
     char name[96];
     double limit_w, base_j, energy_j, lost_after_s;
-    int counter, instant, util, sm, list, mig, has_energy;
+    int counter, instant, util, sm, list, mig, slices, has_energy;
     int steps, compute, graphics;
     double second[MAX_STEPS], watts[MAX_STEPS];
     process_t compute_of[MAX_PROCESSES], graphics_of[MAX_PROCESSES];
@@ -82,6 +82,7 @@ static void read_gpu(char *text, gpu_t *gpu) {
         else if (!strcmp(pair, "sm")) gpu->sm = atoi(value);
         else if (!strcmp(pair, "list")) gpu->list = atoi(value);
         else if (!strcmp(pair, "mig")) gpu->mig = atoi(value);
+        else if (!strcmp(pair, "slices")) gpu->slices = atoi(value);
         else if (!strcmp(pair, "compute")) gpu->compute = read_processes(value, gpu->compute_of);
         else if (!strcmp(pair, "graphics")) gpu->graphics = read_processes(value, gpu->graphics_of);
         else if (!strcmp(pair, "steps")) {
@@ -266,4 +267,30 @@ int nvmlDeviceGetMigMode(void *handle, unsigned *current, unsigned *pending) {
     gpu_t *gpu = find(handle, &result);
     if (gpu) *current = *pending = (unsigned)gpu->mig;
     return result;
+}
+
+int nvmlDeviceGetMaxMigDeviceCount(void *handle, unsigned *count) {
+    int result;
+    gpu_t *gpu = find(handle, &result);
+    if (gpu) *count = gpu->mig ? 7 : 0;
+    return result;
+}
+
+/* An instance has the handle of its GPU: only its attributes are asked for. */
+int nvmlDeviceGetMigDeviceHandleByIndex(void *handle, unsigned index, void **instance) {
+    int result;
+    gpu_t *gpu = find(handle, &result);
+    if (!gpu) return result;
+    if (index > 0 || gpu->slices == 0) return NOT_FOUND;
+    *instance = handle;
+    return SUCCESS;
+}
+
+int nvmlDeviceGetAttributes_v2(void *handle, unsigned *attributes) {
+    int result;
+    gpu_t *gpu = find(handle, &result);
+    if (!gpu) return result;
+    memset(attributes, 0, 40);
+    attributes[6] = (unsigned)gpu->slices;
+    return SUCCESS;
 }

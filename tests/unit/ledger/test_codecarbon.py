@@ -261,6 +261,33 @@ def test_the_history_counts_what_was_imported(home: Path, capsys: pytest.Capture
     assert found["total"]["energy_j"] == pytest.approx(sum(energies.values()))
 
 
+def test_a_run_that_has_gone_on_within_the_same_second_is_brought_up_to_date(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with REAL.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        line, columns = next(reader), list(reader.fieldnames or [])
+
+    def flushed(times: float) -> Path:
+        path = tmp_path / f"{times}.csv"
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, columns)
+            writer.writeheader()
+            names = ("energy_consumed", "cpu_energy", "gpu_energy", "ram_energy", "emissions")
+            writer.writerow({**line, **{name: float(line[name]) * times for name in names}})
+        return path
+
+    main(["import", str(flushed(1.0))])
+    capsys.readouterr()
+    main(["import", str(flushed(1.5))])
+    main(["import", str(flushed(1.0))])
+    said = capsys.readouterr().out.splitlines()
+    assert "0 runs imported, 1 brought up to date" in said[0]
+    assert "0 runs imported, 1 already there" in said[1]
+    (row,), (record,) = ledger()
+    assert row.energy_j == record.energy_j == pytest.approx(1.5 * float(line["energy_consumed"]) * KWH)
+
+
 def test_out_and_in_again_the_figures_are_the_same(home: Path, tmp_path: Path) -> None:
     main(["import", str(REAL)])
     before = ledger()

@@ -161,7 +161,7 @@ def text(path: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("make", "said"),
-    [(newer, "version 2.0"), (other, "holds no ledger"), (text, "not a database"), (lambda path: path, "No such file")],
+    [(newer, "version 2.0"), (other, "holds no ledger"), (text, "not a database"), (lambda path: path, "no such file")],
 )
 def test_what_is_no_ledger_of_this_version_is_refused_and_nothing_merged(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], make: object, said: str

@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -355,3 +356,16 @@ def test_another_machines_session_is_not_said_to_be_killed(home: Path) -> None:
 
 def test_a_cell_whose_session_ended_under_it_was_killed(home: Path) -> None:
     assert ending(home, replace(mine(), ending="ended", ended_at=mine().heartbeat_at)) == ("ended", "killed")
+
+
+@pytest.mark.parametrize("pages", [0, 1])
+def test_a_file_that_was_only_begun_is_no_problem(tmp_path: Path, pages: int) -> None:
+    """A full disk may have been the reason."""
+    path = tmp_path / "ledger-x.db"
+    path.touch()
+    if pages:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+    assert (path.stat().st_size > 0) == bool(pages)
+    with Reader(tmp_path) as reader:
+        assert (reader.sessions(), list(reader.records()), reader.problems) == ([], [], [])

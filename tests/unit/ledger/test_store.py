@@ -106,7 +106,7 @@ def test_a_cell_that_was_taken_for_killed_and_ended_says_so(path: Path) -> None:
     running = cell(status="running", final=False)
     put(path, session(ending="running", ended_at=None), running)
     store = Store.open(path, False)
-    store.put_killed([FIRST])
+    store.put_gone([FIRST])
     store.commit()
     store.close()
     assert read(path)[1][0].status == "killed"
@@ -129,7 +129,7 @@ def test_killed_ends_the_session_where_it_was_last_heard_of_and_its_cells(path: 
     put(path, begun, session(SECOND), cell(status="running", final=False), cell("b"), cell("c", SECOND))
     store = Store.open(path, False)
     assert [row["session_id"] for row in store.running()] == [FIRST]
-    store.put_killed([FIRST])
+    store.put_gone([FIRST])
     store.commit()
     store.close()
     sessions, records = read(path)

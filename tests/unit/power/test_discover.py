@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from machines.build import MACHINES, build, set_counter
 
-from carbon_magic.power.discover import RAPL_FIX, UDEV_RULE, Candidate, discover, discover_gpus, fallback_cpu
+from carbon_magic.power.candidate import Candidate
+from carbon_magic.power.discover import RAPL_FIX, UDEV_RULE, discover, discover_gpus, fallback_cpu
 from carbon_magic.power.machine import Machine
 
 Make = Callable[[str], Machine]
@@ -52,7 +53,7 @@ def test_what_is_used(machine: Make, name: str, expected: set[str]) -> None:
 @pytest.mark.parametrize("name", sorted(MACHINES))
 def test_exactly_the_used_ones_carry_a_sensor_of_their_name_and_domain(machine: Make, name: str) -> None:
     for candidate in look(machine(name)).values():
-        assert (candidate.sensor is not None) == candidate.used
+        assert (candidate.sensor is not None) == (candidate.used or candidate.watched)
         assert candidate.reason.endswith(".")
         if candidate.sensor is not None:
             told = (candidate.sensor.name, candidate.sensor.domain, candidate.sensor.provenance)

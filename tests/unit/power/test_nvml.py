@@ -121,7 +121,8 @@ def test_a_gpu_that_tells_nothing_is_no_sensor(nvml_library: Path, gpus: Gpus) -
         ({"util": 40}, GpuUse(1.0, 0.4, False)),
         ({"util": 0}, GpuUse(0.0, 0.0, True)),
         ({"list": 0, "sm": 0, "util": 0}, GpuUse(1.0, 0.0, False)),
-        ({"compute": f"{OURS}:0", "util": -1, "sm": 0, "mig": 1}, GpuUse(1.0, None, True)),
+        ({"compute": f"{OURS}:0", "util": -1, "sm": 0, "mig": 1}, GpuUse(1.0, None, False)),
+        ({"util": -1, "mig": 1, "slices": 3}, GpuUse(3 / 7, None, False)),
     ],
 )
 def test_who_used_it(opened: Callable[..., list[NvmlSensor]], described: dict[str, Any], expected: GpuUse) -> None:

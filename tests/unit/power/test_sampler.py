@@ -11,7 +11,8 @@ import pytest
 from machines.build import set_counter
 from machines.rig import Rig
 
-from carbon_magic.power.discover import Candidate, discover, fallback_cpu
+from carbon_magic.power.candidate import Candidate
+from carbon_magic.power.discover import discover, fallback_cpu
 from carbon_magic.power.sampler import Pace, Sampler
 from carbon_magic.power.usage import usage_of
 
@@ -227,3 +228,36 @@ def test_slow_sensors_are_looked_for_in_the_thread(tmp_path: Path) -> None:
     sampler.stop()
     assert looked == ["carbon-magic sampler"]
     assert [candidate.name for candidate in sampler.candidates] == ["nvml"]
+
+
+def test_cells_that_follow_each_other_are_settled_after_the_last_one_or_at_the_next_tick(desktop: Rig) -> None:
+    def due_after(*seconds: float) -> list[bool]:
+        found = []
+        for pause_s in seconds:
+            desktop.sampler.hurry()
+            desktop.run(pause_s)
+            found.append(desktop.sampler.due())
+        return found
+
+    desktop.tick()
+    assert due_after(0.125, 0.125, 0.125, 0.25) == [False, False, False, True]
+    desktop.tick()
+    assert not desktop.sampler.due()
+    # However fast they come, it is no later than without any hurry.
+    assert due_after(*[0.125] * 8) == [False] * 7 + [True]
+
+
+def test_what_fails_in_the_samplers_thread_does_not_end_it(desktop: Rig) -> None:
+    sampler = desktop.sampler
+    sampler.start()
+    failed = threading.Event()
+
+    def fail() -> None:
+        failed.set()
+        raise ValueError("broken")
+
+    sampler.call_soon(fail)
+    assert failed.wait(10.0)
+    assert sampler.poke(10.0)
+    sampler.stop()
+    assert all(not thread.name.startswith("carbon-magic sampler") for thread in threading.enumerate())

@@ -33,7 +33,7 @@ def used():
 
 
 def seconds(body: str) -> list[float]:
-    """What a process of its own prints, a number a line."""
+    """The numbers that a process of its own prints."""
     script = SCRIPT.format(burn=BURN, body=textwrap.dedent(body))
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
     return [float(line) for line in done.stdout.split()]
@@ -152,3 +152,20 @@ def test_busy_seconds_leave_out_idle_waiting_stolen_and_guest_time() -> None:
 @pytest.mark.parametrize("stat", [b"", b"cpu\n", b"intr 5 5 5 5 5 5 5 5\n"])
 def test_a_machine_that_tells_nothing_has_no_busy_seconds(stat: bytes) -> None:
     assert busy_seconds(stat) == 0.0
+
+
+@linux_only
+def test_looking_for_children_finds_live_and_dead_ones_and_reaps_none() -> None:
+    answers = seconds(
+        """
+        from carbon_magic.power.rawread import has_children
+        found = [has_children()]
+        c = subprocess.Popen([sys.executable, "-S", "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
+        found.append(has_children())
+        c.stdin.close()
+        os.waitid(os.P_PID, c.pid, os.WEXITED | os.WNOWAIT)
+        found += [has_children(), has_children(), c.wait() == 0, has_children()]
+        print(*map(int, found))
+        """
+    )
+    assert answers == [False, True, True, True, True, False]

@@ -1,0 +1,153 @@
+"""The panel as widgets: the browser's views and bqplot's power chart in one object, for any front end.
+
+The views are the sidebar's own modules in one anywidget. They are fed by the messages of the comm, sent to the widget
+by the sampler's thread, which never writes a trait: what people change takes effect in the browser, and what is shown
+inline lives while a cell runs. The chart is a figure of bqplot's with an anywidget over it, which fills its lines. Made
+only when somebody asks; needs the extra `panel`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from carbon_magic.views.bundle import BROWSER, bundle, style
+
+if TYPE_CHECKING:
+    from carbon_magic.comm.link import Link
+
+INSTALL = "pip install 'carbon-magic[panel]'"
+PLOT_PX = 150
+HEAD_PX = 28
+"""The choice of the span stands above the figure."""
+MARGIN = {"top": 18, "bottom": 20, "left": 42, "right": 2}
+
+_VIEWS = """
+const TABLE = %s;
+function render({ model, el }) {
+  const root = document.createElement('div');
+  el.append(root);
+  const { host, end } = m_inline.inlineHost(model, root, TABLE);
+  const away = m_frame.mount(root, host);
+  return () => { away(); end(); };
+}
+export default { render };
+"""
+_CHART = """
+async function render({ model, el }) {
+  const root = document.createElement('div');
+  root.className = 'cbm-Panel cbm-Chart';
+  el.append(root);
+  const parts = {};
+  for (const [name, id] of Object.entries(model.get('parts'))) parts[name] = await model.widget_manager.get_model(id);
+  const { host, end } = m_inline.inlineHost(model, root, { edition: '', columns: [], rows: [], sources: {} });
+  const away = m_chart.mountChart(root, host, parts);
+  return () => { away(); end(); };
+}
+export default { render };
+"""
+
+
+class PanelMissing(RuntimeError):  # noqa: N818 - not an error of the program: something is to be installed
+    """What the panel is made of is not installed. The message says how to get it."""
+
+
+def panel(link: Link) -> Any:
+    """The views and the chart in one widget.
+
+    Raises:
+        PanelMissing: bqplot or anywidget is not installed.
+    """
+    _require()
+    from ipywidgets import Layout, VBox
+
+    views = _fed(link, _views_esm(), style())
+    return VBox([views, chart(link)], layout=Layout(width="100%", max_width="600px", min_width="0"))
+
+
+def chart(link: Link) -> Any:
+    """The live power chart.
+
+    Raises:
+        PanelMissing: bqplot or anywidget is not installed.
+    """
+    _require()
+    from bqplot import Axis, Figure, LinearScale, Lines
+    from ipywidgets import GridBox, Layout
+
+    nan = float("nan")
+    scales = {"x": LinearScale(min=-300.0, max=0.0), "y": LinearScale(min=0.0, max=5.0)}
+
+    def lines(**looks: Any) -> Any:
+        return Lines(x=[-300.0, 0.0], y=[[nan, nan]], scales=scales, **looks)
+
+    area = lines(fill="between", fill_opacities=[0.48], stroke_width=0.0, colors=["transparent"])
+    solid = lines(stroke_width=1.5, colors=["transparent"])
+    dashed = lines(stroke_width=1.5, line_style="dashed", colors=["transparent"])
+    # Without a format bqplot computes one from the ticks, and fails where there is one only.
+    plain = {"tick_format": ".0f", "color": "transparent", "tick_style": {"font-size": "11px"}}
+    x_axis = Axis(scale=scales["x"], grid_lines="none", tick_values=[-240.0, -120.0, 0.0], **plain)
+    y_axis = Axis(scale=scales["y"], orientation="vertical", tick_values=[0.0, 2.5, 5.0], **plain)
+    here = "1 / 1 / 2 / 2"
+    figure = Figure(
+        marks=[area, solid, dashed],
+        axes=[x_axis, y_axis],
+        animation_duration=0,
+        display_toolbar=False,
+        background_style={"fill": "transparent"},
+        fig_margin=MARGIN,
+        layout=Layout(width="auto", height=f"{PLOT_PX}px", min_width="0", margin=f"{HEAD_PX}px 0 0 0", grid_area=here),
+    )
+    over = _fed(link, _chart_esm(), style() + (BROWSER / "chart.css").read_text(encoding="utf-8"))
+    parts = {"area": area, "solid": solid, "dashed": dashed, "xAxis": x_axis, "yAxis": y_axis, **scales}
+    over.parts = {name: part.model_id for name, part in parts.items()}
+    over.layout = Layout(width="auto", min_width="0", margin="0", grid_area=here)
+    return GridBox([figure, over], layout=Layout(width="100%", min_width="0", grid_template_columns="minmax(0, 1fr)"))
+
+
+def _require() -> None:
+    try:
+        import anywidget  # noqa: F401
+        import bqplot  # noqa: F401
+    except ImportError as error:
+        raise PanelMissing(f"the panel needs {error.name}, which is not installed here: {INSTALL}") from None
+
+
+def _fed(link: Link, esm: str, css: str) -> Any:
+    """A widget that gets what is sent over the comm, from now on, and may say what a front end may say."""
+    widget = _widget_class()(_esm=esm, _css=css, opening=link.opening())
+    widget.on_msg(lambda _, content, __: link.heard(content))
+    link.add_listener(widget.send, lambda: widget.comm is not None and os.getpid() == link.pid)
+    # ipykernel 7.4 takes a widget's messages to where it was made, and a cell's own thread is busy.
+    getattr(widget.comm, "__dict__", {}).pop("_reply_subshell_id", None)
+    return widget
+
+
+@cache
+def _widget_class() -> Any:
+    import anywidget
+    import traitlets
+
+    class Fed(anywidget.AnyWidget):  # type: ignore[misc,unused-ignore]
+        """A widget fed by messages."""
+
+        _esm = "export default { render() {} };"
+        opening = traitlets.List().tag(sync=True)
+        """What there was when it was made."""
+        parts = traitlets.Dict().tag(sync=True)
+        """The models that it draws with, by name."""
+
+    return Fed
+
+
+@cache
+def _views_esm() -> str:
+    table = json.loads((BROWSER / "regions.json").read_text(encoding="utf-8"))
+    return bundle("inline", "frame", glue=_VIEWS % json.dumps(table, ensure_ascii=False, separators=(",", ":")))
+
+
+@cache
+def _chart_esm() -> str:
+    return bundle("inline", "chart", glue=_CHART)
