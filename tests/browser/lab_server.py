@@ -33,6 +33,8 @@ _HARMLESS = [
     re.compile(r"WebSocket connection to .* failed|WebSocket is closed before"),
     # A notebook that is loaded while its kernel starts asks for a session that is not there yet.
     re.compile(r"the server responded with a status of 404"),
+    # bqplot places its axes' labels once before it knows its own height.
+    re.compile(r"Error: <\w+> attribute \w+: .*undefined.* \(.*/lab/extensions/bqplot/"),
 ]
 
 
@@ -147,6 +149,10 @@ class Lab:
         self.page.goto(f"{self.server.url}/lab/tree/{name}?reset")
         self.page.wait_for_selector("#jupyterlab-splash", state="detached", timeout=60_000)
         self.page.wait_for_selector(".jp-Notebook .jp-Cell")
+        # What is run before is dropped.
+        self.until(
+            "() => ['idle', 'busy'].includes(window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status)"
+        )
         if panel:
             self.command("carbon-magic:open")
             expect(self.panel).to_be_visible()

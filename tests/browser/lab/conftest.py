@@ -37,4 +37,4 @@ def lab(browser: Browser, server: Server) -> Iterator[Lab]:
     yield shown
     page.close()
     server.end_kernels()
-    assert shown.errors == []
+    assert shown.errors == [], shown.errors
