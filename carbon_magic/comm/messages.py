@@ -24,7 +24,7 @@ from carbon_magic.snapshot import Place, RunningCell, Snapshot
 PROTOCOL = 1
 """Another number has another meaning; what is added keeps it."""
 TARGET = "carbon_magic"
-MOST_CELLS = 120
+MOST_CELLS = 100
 """So many cells at most stand in a history: half of them the dearest, the others the latest."""
 MOST_SAMPLES = 300
 MOST_PROBLEMS = 10

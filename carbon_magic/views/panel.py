@@ -22,6 +22,7 @@ INSTALL = "pip install 'carbon-magic[panel]'"
 PLOT_PX = 150
 HEAD_PX = 28
 """The choice of the span stands above the figure."""
+MUTED = "var(--jp-ui-font-color2, #757575)"
 MARGIN = {"top": 18, "bottom": 20, "left": 42, "right": 2}
 
 _VIEWS = """
@@ -77,17 +78,16 @@ def chart(link: Link) -> Any:
     from bqplot import Axis, Figure, LinearScale, Lines
     from ipywidgets import GridBox, Layout
 
-    nan = float("nan")
     scales = {"x": LinearScale(min=-300.0, max=0.0), "y": LinearScale(min=0.0, max=5.0)}
 
     def lines(**looks: Any) -> Any:
-        return Lines(x=[-300.0, 0.0], y=[[nan, nan]], scales=scales, **looks)
+        return Lines(x=[-300.0, 0.0], y=[[0.0, 0.0]], scales=scales, **looks)
 
     area = lines(fill="between", fill_opacities=[0.48], stroke_width=0.0, colors=["transparent"])
     solid = lines(stroke_width=1.5, colors=["transparent"])
     dashed = lines(stroke_width=1.5, line_style="dashed", colors=["transparent"])
     # Without a format bqplot computes one from the ticks, and fails where there is one only.
-    plain = {"tick_format": ".0f", "color": "transparent", "tick_style": {"font-size": "11px"}}
+    plain = {"tick_format": ".0f", "tick_style": {"font-size": "11px", "fill": MUTED}}
     x_axis = Axis(scale=scales["x"], grid_lines="none", tick_values=[-240.0, -120.0, 0.0], **plain)
     y_axis = Axis(scale=scales["y"], orientation="vertical", tick_values=[0.0, 2.5, 5.0], **plain)
     here = "1 / 1 / 2 / 2"
@@ -120,6 +120,8 @@ def _fed(link: Link, esm: str, css: str) -> Any:
     widget = _widget_class()(_esm=esm, _css=css, opening=link.opening())
     widget.on_msg(lambda _, content, __: link.heard(content))
     link.add_listener(widget.send, lambda: widget.comm is not None and os.getpid() == link.pid)
+    # Who asks for it looks; what the browser says of that waits for the cells that were started meanwhile.
+    link.heard({"type": "lease", "view": "made"})
     # ipykernel 7.4 takes a widget's messages to where it was made, and a cell's own thread is busy.
     getattr(widget.comm, "__dict__", {}).pop("_reply_subshell_id", None)
     return widget
@@ -134,6 +136,8 @@ def _widget_class() -> Any:
         """A widget fed by messages."""
 
         _esm = "export default { render() {} };"
+        _css = " "
+        """Both are here so that anywidget makes traits of them; each widget is given its own."""
         opening = traitlets.List().tag(sync=True)
         """What there was when it was made."""
         parts = traitlets.Dict().tag(sync=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from kernel.conftest import Start
-from kernel.kernels import LOAD, TIMEOUT_S, Kernel, trouble
+from kernel.kernels import LOAD, TIMEOUT_S, Kernel, records, trouble
 
 Data = dict[str, Any]
 
@@ -180,11 +180,12 @@ def test_hello_is_answered_by_all_there_is(front: Front) -> None:
     front.load()
     for number in range(3):
         front.kernel.run(f"{number}", allow_error=False)
+    assert records(front.kernel) == 3
     front.say({"type": "hello", "protocol": 1, "version": "0.0"})
     assert front.until("state")["tracking"] is True
-    history = front.until("history", lambda data: data["count"] >= 2)
-    first, second, *_ = [cell["execution_count"] for cell in history["cells"]]
-    assert second == first + 1
+    history = front.until("history", lambda data: data["count"] == 3)
+    first, second, third = [cell["execution_count"] for cell in history["cells"]]
+    assert (second, third) == (first + 1, first + 2)
 
 
 def test_a_region_is_set_or_refused_with_what_is_near(front: Front) -> None:

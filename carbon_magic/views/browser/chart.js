@@ -5,9 +5,8 @@
  * and its readout. All of it in the browser, so that changing the span needs no kernel.
  */
 import { attr, button, el, setText, watch } from './dom.js';
-import { prompt } from './faces.js';
+import { clock, prompt } from './faces.js';
 import { formats, NBSP } from './format.js';
-import { clock } from './faces.js';
 
 /** @typedef {import('./types.js').Host} Host */
 /** @typedef {import('./types.js').Sample} Sample */
@@ -148,7 +147,8 @@ export function mountChart(root, host, figure) {
   function draw() {
     const state = host.state();
     const { samples, totals } = state;
-    now = Math.max(totals?.now ?? 0, samples.length ? samples[samples.length - 1][0] : 0);
+    const last = samples.length ? samples[samples.length - 1][0] : 0;
+    now = (totals?.now ?? 0) - last > GAP_S ? (totals?.now ?? 0) : last;
     seconds = span.seconds ?? Math.max(60, samples.length ? now - samples[0][0] : 60);
     rows = evenly(samples, now, seconds);
     const stack = STACK.filter(([domain, place]) => totals?.domains[domain] || rows.some((row) => row[place - 1] >= 0));
@@ -157,16 +157,19 @@ export function mountChart(root, host, figure) {
       const below = lines[lines.length - 1];
       lines.push(below.map((sum, index) => (Number.isNaN(sum) ? NaN : sum + (rows[index][place - 1] || 0))));
     }
-    const x = Float32Array.from(rows, (_, index) => (index / POINTS - 1) * seconds);
+    // bqplot puts a label at a line's last point, which must be one, and draws no line without any.
+    let length = rows.length;
+    while (length > 0 && Number.isNaN(lines[0][length - 1])) length -= 1;
+    const x = Float32Array.from({ length: Math.max(length, 1) }, (_, index) => (index / POINTS - 1) * seconds);
     const colors = stack.map(([, , , color]) => color);
-    const typed = lines.map((line) => Float32Array.from(line));
+    const typed = lines.map((line) => Float32Array.from(length ? line.slice(0, length) : [0]));
     // The fill of a line lies between it and the next one.
     figure.area.set({ x, y: typed, colors: typed.map(() => 'transparent'), fill_colors: [...colors, 'transparent'] });
     const measured = (/** @type {number} */ index) => totals?.domains[stack[index][0]]?.provenance === 'measured';
     for (const [mark, wanted] of /** @type {[Part, boolean][]} */ ([[figure.solid, true], [figure.dashed, false]])) {
       const chosen = stack.map((_, index) => index).filter((index) => measured(index) === wanted);
       const y = chosen.map((index) => typed[index + 1]);
-      const none = [Float32Array.from(x, () => NaN)];
+      const none = [Float32Array.from(x, () => 0)];
       mark.set({ x, y: y.length ? y : none, colors: y.length ? chosen.map((index) => colors[index]) : ['transparent'] });
     }
     scales(lines[lines.length - 1]);

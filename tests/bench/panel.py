@@ -1,0 +1,71 @@
+"""What the panel costs its kernel: CPU seconds a minute with somebody looking and with nobody, and bytes on the socket.
+
+    python tests/bench/panel.py [--seconds 30]
+
+A cell sleeps meanwhile, so that whatever CPU time the kernel uses is the sampler's and the comm's. Budgets: 0.6 s a
+minute and 8 kB/s with somebody looking.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import psutil
+from kernel.kernels import LOAD, Kernel
+
+BUDGET_CPU_S = 0.6
+BUDGET_BYTES = 8000.0
+
+
+def spent(kernel: Kernel, seconds: float, comm_id: str, *, looking: bool) -> tuple[float, float]:
+    """CPU seconds a minute, and bytes a second of the comm's messages, while a cell sleeps."""
+    session = kernel.client.session
+    if looking:
+        content = {"comm_id": comm_id, "data": {"type": "lease", "view": "bench"}}
+        kernel.client.shell_channel.send(session.msg("comm_msg", content))
+    sent = kernel.send(f"import time; time.sleep({seconds + 6})")
+    time.sleep(2)
+    process = psutil.Process(int(kernel.manager.provisioner.pid))
+    before, began_s = sum(process.cpu_times()[:2]), time.monotonic()
+    size = 0
+    while (left_s := began_s + seconds - time.monotonic()) > 0:
+        try:
+            message = kernel.client.get_iopub_msg(timeout=left_s)
+        except Exception:
+            break
+        if message["msg_type"] == "comm_msg":
+            size += sum(len(json.dumps(message[part], default=str)) for part in ("header", "parent_header", "content"))
+    took_s = time.monotonic() - began_s
+    cpu_s = sum(process.cpu_times()[:2]) - before
+    kernel.collect(sent)
+    return cpu_s / took_s * 60.0, size / took_s
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=30.0, help="how long each part is measured")
+    seconds = parser.parse_args().seconds
+    with tempfile.TemporaryDirectory() as folder:
+        kernel = Kernel("python3", Path(folder) / "work")
+        try:
+            (opened,) = kernel.run(LOAD, allow_error=False).of("comm_open")
+            closed = spent(kernel, seconds, opened["comm_id"], looking=False)
+            looking = spent(kernel, seconds, opened["comm_id"], looking=True)
+        finally:
+            kernel.close()
+    print(f"nobody looks:   {closed[0]:.2f} s CPU a minute, {closed[1]:.0f} bytes a second")
+    print(f"somebody looks: {looking[0]:.2f} s CPU a minute, {looking[1]:.0f} bytes a second")
+    over = looking[0] > BUDGET_CPU_S or looking[1] > BUDGET_BYTES
+    print(f"budgets: {BUDGET_CPU_S} s, {BUDGET_BYTES:.0f} bytes: {'over' if over else 'kept'}")
+    return int(over)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
