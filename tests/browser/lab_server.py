@@ -151,7 +151,8 @@ class Lab:
         self.page.wait_for_selector(".jp-Notebook .jp-Cell")
         # What is run before is dropped.
         self.until(
-            "() => ['idle', 'busy'].includes(window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status)"
+            "() => { const { currentWidget } = window.jupyterapp.shell;"
+            " return ['idle', 'busy'].includes(currentWidget?.sessionContext?.session?.kernel?.status); }"
         )
         if panel:
             self.command("carbon-magic:open")
