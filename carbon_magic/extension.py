@@ -77,6 +77,13 @@ class Extension:
         self.session.link = link
         self._undo.append(link.close)
 
+    def reopen_link(self) -> None:
+        """Open the comm again where a front end that did not know it has closed it."""
+        link = self.session.link
+        if link is not None and not link.is_open:
+            link.close()
+            link.open()
+
     def remove(self) -> None:
         """Undo what `install` did, in reverse."""
         self.session.close()
@@ -131,6 +138,12 @@ def load(shell: Any) -> None:
         raise
     _extension = extension
     sessions.set_current(extension.session)
+
+
+def reopen_link() -> None:
+    """What a front end asks for that finds the extension loaded and no comm: another front end has closed it."""
+    if _extension is not None:
+        _extension.reopen_link()
 
 
 def unload(shell: Any) -> None:

@@ -79,6 +79,11 @@ class Link:
         self._comm.on_close(lambda _: self._forget())
         self._undo = _hear_on_control(self._kernel, self._comm.comm_id, self._received)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a front end can hear it."""
+        return self._comm is not None
+
     def close(self) -> None:
         """Close it, where it is open."""
         comm, self._comm = self._comm, None
