@@ -14,29 +14,30 @@ export type Started = { kind: 'ok' } | { kind: 'missing' } | { kind: 'refused'; 
 
 /** The ids of our comms in the kernel. On the control channel, since the shell's waits for the cell that runs. */
 export async function findComms(kernel: Kernel.IKernelConnection): Promise<string[]> {
+  const reply = await askForComms(kernel).done;
+  const content = reply?.content as unknown as { comms?: Record<string, unknown> } | undefined;
+  return Object.keys(content?.comms ?? {});
+}
+
+/**
+ * A message for the comm, past the cell that runs. It rides on a request for comms: after any other message the kernel
+ * says that it is idle, and the server, which may end idle kernels, believes it.
+ */
+export function sendOnControl(kernel: Kernel.IKernelConnection, commId: string, data: object): void {
+  askForComms(kernel, { [TARGET]: { comm_id: commId, data } }).done.catch(() => {
+    // The kernel went away before it answered: its status says what comes next.
+  });
+}
+
+function askForComms(kernel: Kernel.IKernelConnection, rider: object = {}): Kernel.IControlFuture {
   const request = KernelMessage.createMessage({
     msgType: 'comm_info_request',
     channel: 'control',
     session: kernel.clientId,
     username: kernel.username,
-    content: { target_name: TARGET },
-  } as never) as unknown as KernelMessage.IControlMessage;
-  const reply = (await kernel.sendControlMessage(request as never, true, true).done) as unknown as {
-    content?: { comms?: Record<string, unknown> };
-  };
-  return Object.keys(reply?.content?.comms ?? {});
-}
-
-/** A message for the comm, past the cell that runs. */
-export function sendOnControl(kernel: Kernel.IKernelConnection, commId: string, data: object): void {
-  const message = KernelMessage.createMessage({
-    msgType: 'comm_msg',
-    channel: 'control',
-    session: kernel.clientId,
-    username: kernel.username,
-    content: { comm_id: commId, data },
-  } as never) as unknown as KernelMessage.IControlMessage;
-  kernel.sendControlMessage(message as never, false, true);
+    content: { target_name: TARGET, ...rider },
+  } as never);
+  return kernel.sendControlMessage(request as never, true, true);
 }
 
 /** Loads the extension, silently. Waits for the cell that runs. */

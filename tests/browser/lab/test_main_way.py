@@ -33,6 +33,9 @@ def test_one_click_starts_and_what_is_seen_is_live_while_a_cell_runs(lab: Lab, s
     # The region's message goes past the cell that runs.
     expect(lab.panel.locator(".cbm-Totals")).to_contain_text("Poland", timeout=3000)
     expect(lab.badge(0)).to_contain_text("running")
+    # Neither for JupyterLab nor for the server that would end an idle kernel is it idle by what the panel says to it.
+    assert [kernel["execution_state"] for kernel in server.get("/api/kernels")] == ["busy"]
+    expect(lab.page.get_by_text("Python 3 (ipykernel) | Busy")).to_be_visible(timeout=1000)
     lab.shoot("2-running")
 
     expect(lab.badge(0)).not_to_contain_text("running", timeout=15_000)
@@ -46,7 +49,7 @@ def test_one_click_starts_and_what_is_seen_is_live_while_a_cell_runs(lab: Lab, s
 
 
 def test_a_page_loaded_anew_in_the_middle_of_a_cell_is_live_at_once(lab: Lab, server: Server) -> None:
-    name = server.notebook("reload.ipynb", ["6 * 7", BUSY.format(s=22)])
+    name = server.notebook("reload.ipynb", ["6 * 7", BUSY.format(s=120)])
     lab.open(name)
     lab.start()
     lab.run(0)
