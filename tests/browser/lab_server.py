@@ -144,16 +144,20 @@ class Lab:
         if kind == "error" and not any(harmless.search(text) for harmless in _HARMLESS):
             self.errors.append(text)
 
-    def open(self, name: str, *, panel: bool = True) -> None:
-        """A notebook in a layout of its own, with its kernel ready and the panel shown."""
+    def open(self, name: str, *, panel: bool = True, ready: bool = True) -> None:
+        """A notebook in a layout of its own, with its kernel ready and the panel shown.
+
+        In the middle of a cell a page that is loaded anew is not told how its kernel is before the cell ends.
+        """
         self.page.goto(f"{self.server.url}/lab/tree/{name}?reset")
         self.page.wait_for_selector("#jupyterlab-splash", state="detached", timeout=60_000)
         self.page.wait_for_selector(".jp-Notebook .jp-Cell")
-        # What is run before is dropped.
-        self.until(
-            "() => { const { currentWidget } = window.jupyterapp.shell;"
-            " return ['idle', 'busy'].includes(currentWidget?.sessionContext?.session?.kernel?.status); }"
-        )
+        if ready:
+            # What is run before is dropped.
+            self.until(
+                "() => { const { currentWidget } = window.jupyterapp.shell;"
+                " return ['idle', 'busy'].includes(currentWidget?.sessionContext?.session?.kernel?.status); }"
+            )
         if panel:
             self.command("carbon-magic:open")
             expect(self.panel).to_be_visible()

@@ -57,12 +57,13 @@ def test_a_page_loaded_anew_in_the_middle_of_a_cell_is_live_at_once(lab: Lab, se
     lab.page.keyboard.press("Control+s")
     lab.run(1)
     expect(lab.badge(1)).to_contain_text("running")
-    lab.open(name)
+    lab.open(name, ready=False)
     expect(lab.panel.get_by_role("group", name=re.compile("^Cell 2 is running"))).to_be_visible(timeout=12_000)
     lab.until(MOVED, lab.energy(), timeout_ms=4000)
     expect(lab.badge(1)).to_contain_text("running")
     # The first cell's figure came with the history, before the second has ended.
     expect(lab.badge(0)).to_contain_text("Wh")
+    assert [kernel["execution_state"] for kernel in server.get("/api/kernels")] == ["busy"]
     lab.shoot("4-reloaded")
 
 
