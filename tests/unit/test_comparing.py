@@ -18,6 +18,7 @@ from carbon_magic.commands.elsewhere import OPTIONS, elsewhere, parse
 from carbon_magic.commands.forecast import forecast_sentence
 from carbon_magic.commands.methods import methods_page
 from carbon_magic.grid.choice import SPREAD, Wanted, choose_regions
+from carbon_magic.grid.choose import VARIABLES
 from carbon_magic.grid.compare import compare
 from carbon_magic.grid.intensity import place
 from carbon_magic.grid.live.provider import Reading
@@ -35,8 +36,13 @@ FIELDS = (
 
 
 @pytest.fixture(autouse=True)
-def no_region(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("CARBON_MAGIC_REGION", raising=False)
+def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A machine that tells nothing of where it is; its root."""
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setitem(os.environ, "CARBON_MAGIC_ROOT", str(tmp_path))
+    monkeypatch.setitem(os.environ, "TZ", "UTC")
+    return tmp_path
 
 
 def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -104,6 +110,45 @@ def test_the_environment_says_where_here_is(
 ) -> None:
     monkeypatch.setitem(os.environ, "CARBON_MAGIC_REGION", "DE")
     assert rows_of(capsys, "--energy-kwh", "1", "--to", "SE")[0]["region"] == "DE"
+
+
+def test_else_here_is_where_the_machine_is_and_how_it_was_found_is_said(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, nowhere: Path
+) -> None:
+    asked = ("--energy-kwh", "1", "--to", "SE")
+    assert "Region unknown (time zone UTC), so nothing" in printed(capsys, *asked)
+    monkeypatch.setitem(os.environ, "TZ", "Europe/Paris")
+    how = "from the time zone Europe/Paris, assumed"
+    assert f"Here: {how}." in printed(capsys, *asked)
+    here, sweden = rows_of(capsys, *asked)
+    assert (here["region"], here["note"], sweden["note"]) == ("FR", how, None)
+    (nowhere / "run/cloud-init").mkdir(parents=True)
+    told = {"v1": {"cloud_name": "aws", "region": "us-west-2"}}
+    (nowhere / "run/cloud-init/instance-data.json").write_text(json.dumps(told))
+    here = rows_of(capsys, *asked)[0]
+    assert (here["region"], here["pue"]) == ("aws:us-west-2", 1.12)
+    assert here["note"].startswith("from cloud-init: aws us-west-2; city as listed")
+    monkeypatch.setitem(os.environ, "CARBON_MAGIC_REGION", "DE")
+    assert rows_of(capsys, *asked)[0]["region"] == "DE", "what was said wins"
+    assert "Here:" not in printed(capsys, *asked)
+    assert rows_of(capsys, *asked, "--from", "unknown")[0]["emissions_g"] is None
+
+
+def test_own_figures_of_the_environment_are_here_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(os.environ, "CARBON_MAGIC_INTENSITY", "24")
+    monkeypatch.setitem(os.environ, "CARBON_MAGIC_PUE", "1.5")
+    here, sweden = rows_of(capsys, "--energy-kwh", "1", "--to", "SE")
+    assert (here["region"], here["intensity_g_per_kwh"], here["pue"]) == ("own", 24.0, 1.5)
+    assert (sweden["region"], sweden["pue"]) == ("SE", 1.5)
+    assert [row["pue"] for row in rows_of(capsys, "--energy-kwh", "1", "--to", "SE", "--pue", "2")] == [2.0, 2.0]
+    monkeypatch.setitem(os.environ, "CARBON_MAGIC_INTENSITY", "much")
+    assert "CARBON_MAGIC_INTENSITY is a number" in refused(capsys, "--energy-kwh", "1", "--to", "SE")
+    assert rows_of(capsys, "--energy-kwh", "1", "--from", "PL", "--to", "SE")[0]["pue"] == 1.0
+    monkeypatch.delitem(os.environ, "CARBON_MAGIC_INTENSITY")
+    monkeypatch.setitem(os.environ, "CARBON_MAGIC_REGION", "Frnace")
+    assert "CARBON_MAGIC_REGION: No region" in refused(capsys, "--energy-kwh", "1", "--to", "SE")
 
 
 def test_a_pue_of_ones_own(capsys: pytest.CaptureFixture[str]) -> None:
