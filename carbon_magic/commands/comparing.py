@@ -144,7 +144,7 @@ def command(
         here, pue = _here(region, pue)
         shown = compared(Energy(_as_given(energy_kwh), energy_j, here, run, given=True), asked, pue)
     except ValueError as error:
-        raise UsageError(str(error)) from None
+        raise UsageError(clean(str(error), 500)) from None
     if as_json:
         # ASCII, so that any pipe can take it, and what a name may hold is escaped.
         json.dump(as_data(shown), plain_output(), indent=2, allow_nan=False)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from datetime import datetime, time, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -205,6 +207,17 @@ def test_what_cannot_be_done_is_said_in_a_line(
     said = refused(capsys, *arguments)
     assert words in said
     assert "\x1b" not in said
+
+
+def test_a_file_of_own_data_that_is_not_there_is_named_without_what_a_terminal_obeys(
+    nowhere: Path,
+) -> None:
+    environ = {**os.environ, "CARBON_MAGIC_DATA": str(nowhere / "\x1b[31mno.csv")}
+    asked = [sys.executable, "-m", "carbon_magic", "compare", "--energy-kwh", "1", "--from", "FR"]
+    told = subprocess.run(asked, env=environ, capture_output=True, text=True, check=False, timeout=60)
+    assert (told.returncode, told.stdout) == (2, "")
+    assert "No such file" in told.stderr
+    assert "\x1b" not in told.stderr
 
 
 # Which regions
