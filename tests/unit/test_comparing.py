@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+import re
 import subprocess
 import sys
 from datetime import datetime, time, timedelta, timezone
@@ -23,7 +25,8 @@ from carbon_magic.grid.choice import SPREAD, Wanted, choose_regions
 from carbon_magic.grid.choose import VARIABLES
 from carbon_magic.grid.compare import compare
 from carbon_magic.grid.intensity import place
-from carbon_magic.grid.live.provider import Reading
+from carbon_magic.grid.live.carbonintensity import FACTOR, OFFSET_G_PER_KWH
+from carbon_magic.grid.live.provider import LEAST_G_PER_KWH, MEASURED_HALF, Reading
 from carbon_magic.grid.live.zone import Quote, Zone
 from carbon_magic.grid.regions import UnknownRegion, all_regions, by_id
 from carbon_magic.ledger.record import CellRecord
@@ -344,8 +347,23 @@ def test_the_page_ships_and_is_the_one_of_the_repository(capsys: pytest.CaptureF
     page = capsys.readouterr().out
     assert page == docs.read_text(encoding="utf-8")
     assert methods_page()._repr_mimebundle_()["text/markdown"] + "\n" == page
-    for row in ("| France | 56.0 | 41 (25 to 79) |", "| Quebec | 3.9 | 28 (17 to 39) |"):
-        assert row in page
+    listed = re.findall(
+        r"^\| ([A-Z][\w ]+) \| ([\d.]+) \| (\d+) \((\d+) to (\d+)\) \| .* \| (.*) \|$", page, re.MULTILINE
+    )
+    assert len(listed) == 10
+    for name, theirs, *figures, said in listed:
+        ours = place(name, "user").intensity_g_per_kwh
+        shown = [round(ours.best), math.floor(ours.low + 1e-9), math.ceil(ours.high - 1e-9)]
+        assert [int(figure) for figure in figures] == shown, name
+        assert (said == "within our range") == (ours.low <= float(theirs) <= ours.high), name
+    # What it says of live values is what the code does.
+    half_width = f"±{MEASURED_HALF:.0%} where the mix".replace("%", " %")
+    for words in (
+        half_width,
+        f"{FACTOR} × direct + {OFFSET_G_PER_KWH:.0f} g/kWh",
+        f"below {LEAST_G_PER_KWH:.0f} g/kWh",
+    ):
+        assert words in page
 
 
 # A forecast
