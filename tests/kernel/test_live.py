@@ -75,7 +75,9 @@ def test_live_by_magic(start: Start, server: Service, tmp_path: Path) -> None:
     assert records(kernel) > 0
     assert kernel.ask(f"{LAST}.intensity_source") == "'Ember, no live value'"
 
-    assert "Live intensity is off" in said(kernel, "%carbon live off")
+    off = said(kernel, "%carbon live off")
+    assert "Live intensity is off" in off
+    assert "To ask Electricity Maps, with a token of yours: %carbon live electricitymaps" in off
     assert "live" not in said(kernel, "%carbon region")
     assert trouble(kernel) == "(None, None)"
     kept = [path.read_bytes() for path in (tmp_path / "home").rglob("*") if path.is_file()]
