@@ -208,6 +208,9 @@ def line(now: Now) -> str:
     return " · ".join(parts)
 
 
+_METHODS = "  How the figures are made: carbon-magic methods"
+
+
 def _deliver(record: CellRecord, code: int, json_file: str | None, *, of_command: bool) -> int:
     from carbon_magic.views.result import result_text
 
@@ -216,7 +219,8 @@ def _deliver(record: CellRecord, code: int, json_file: str | None, *, of_command
         set_region="--region FR",
         unmeasured="No sensor and no model gave figures for it.",
     )
-    (sys.stderr if of_command or json_file == "-" else sys.stdout).write(result_text(record, words=words) + "\n")
+    shown = f"{result_text(record, words=words)}\n{_METHODS}\n"
+    (sys.stderr if of_command or json_file == "-" else sys.stdout).write(shown)
     if json_file == "-":
         sys.stdout.write(records_json([record]))
         sys.stdout.flush()

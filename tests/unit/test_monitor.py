@@ -72,6 +72,7 @@ def test_a_command_keeps_its_input_output_and_exit_status(environ: dict[str, str
     assert "error after" in done.stderr
     assert "this command's share" in " ".join(done.stderr.split())
     assert "France" in done.stderr
+    assert done.stderr.endswith("\n  How the figures are made: carbon-magic methods\n")
     assert "\x1b" not in done.stderr
     (record,) = rows(tmp_path)
     assert (record["label"], record["status"], record["region"], record["final"]) == (name, "error", "FR", 1)
