@@ -51,7 +51,7 @@ def doctor_text(found: Findings) -> str:
     if found.rest is not None:
         lines += _section("Rest of machine", [rest_text(found.rest)])
     lines += _section("This kernel's share", [f"{found.scope}: {found.scope_reason}"])
-    lines += _section("Region", place_text(found.place).splitlines())
+    lines += _section("Region", place_text(found.place, WIDTH - len("  ")).splitlines())
     lines += _section("Tracking", ["every cell" if found.tracking else "off: only cells that begin with %%carbon"])
     lines += _section("Records", [found.records])
     lines += _section("Problems", found.problems or ["none"])
