@@ -4,6 +4,8 @@
 PYTHON ?= python3
 LAB_ARGS ?=
 PYTEST_ARGS ?=
+# Most tests wait for kernels and clocks: two run beside each other, a file in one of them.
+PARALLEL := -n 2 --dist loadfile
 CODECARBON := codecarbon==3.3.2
 
 VENV := .venv
@@ -25,10 +27,11 @@ lab: $(VENV)/.lab-ready ## open JupyterLab on the quickstart notebook (LAB_ARGS=
 
 test: $(VENV)/.dev-ready $(COLAB)/.ready lint lint-labextension unit-colab ## all checks and tests, kernels also with Colab's pins
 	CARBON_MAGIC_TEST_PYTHONS="$(CURDIR)/$(VENV)/bin/python:$(CURDIR)/$(COLAB)/bin/python" \
-	    $(VENV)/bin/python -m pytest $(PYTEST_ARGS)
+	    $(VENV)/bin/python -m pytest $(PARALLEL) tests/unit tests/kernel tests/bench $(PYTEST_ARGS)
+	$(VENV)/bin/python -m pytest tests/browser $(PYTEST_ARGS)
 
 unit-colab: $(COLAB)/.ready
-	$(COLAB)/bin/python -m pytest tests/unit -q
+	$(COLAB)/bin/python -m pytest $(PARALLEL) tests/unit -q
 
 lint: $(VENV)/.dev-ready ## ruff and mypy
 	$(VENV)/bin/ruff check

@@ -82,9 +82,11 @@ def _command(watch: Monitor, command: list[str], interval_s: float) -> tuple[int
             process = subprocess.Popen(command, close_fds=False)
         except OSError as error:
             watch.drop()
-            missing = isinstance(error, (FileNotFoundError, NotADirectoryError))
+            # Of an empty name the system says that it is forbidden, a shell that there is none.
+            missing = not command[0] or isinstance(error, (FileNotFoundError, NotADirectoryError))
             reason = "command not found" if missing else f"cannot be executed: {error.strerror or error}"
-            sys.stderr.write(f"carbon-magic monitor: {clean(command[0], 300)}: {reason}\n")
+            shown = clean(command[0], 300) or "''"
+            sys.stderr.write(f"carbon-magic monitor: {shown}: {reason}\n")
             return NOT_FOUND if missing else NOT_EXECUTABLE, None
         signals.pass_on = lambda number: _send(process, number)
         with live(sys.stderr, lambda: line(watch.now()), every_s=interval_s, shared=True):

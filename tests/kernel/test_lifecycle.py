@@ -17,7 +17,11 @@ def _state(shell=get_ipython()):
     return {
         "threads": sorted(t.name for t in threading.enumerate()),
         "descriptors": sorted(link for n in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{n}")
-                              if "history" not in (link := os.readlink(f"/proc/self/fd/{n}"))),
+                              if "history" not in (link := os.readlink(f"/proc/self/fd/{n}"))
+                              and link != "anon_inode:[eventfd]"),  # ipykernel's, of threads that have ended
+        "control": [name for name, handler in sorted(getattr(shell.kernel, "control_handlers", {}).items())
+                    if "carbon" in str(getattr(handler, "__module__", ""))],
+        "comms": len(getattr(getattr(shell.kernel, "comm_manager", None), "comms", {})),
         "callbacks": {name: len(found) for name, found in shell.events.callbacks.items()},
         "transformers": len(shell.input_transformers_cleanup),
         "configurables": sorted(type(c).__name__ for c in shell.configurables if type(c).__name__ != "ExtensionMagics"),

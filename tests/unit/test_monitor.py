@@ -128,6 +128,7 @@ def test_what_cannot_be_run_is_one_line_and_the_shells_own_status(environ: dict[
     plain.write_text("x", encoding="ascii")
     for command, status, said in (
         ("no-such-command", 127, "command not found"),
+        ("", 127, "'': command not found"),
         (str(tmp_path / "no/such"), 127, "command not found"),
         (str(plain), 126, "Permission denied"),
         (str(tmp_path), 126, "Permission denied"),
