@@ -111,6 +111,8 @@ def _figure() -> tuple[Any, dict[str, Any]]:
         display_toolbar=False,
         background_style={"fill": "transparent"},
         fig_margin=MARGIN,
+        padding_x=0.0,
+        padding_y=0.0,
         layout=Layout(width="auto", min_width="0", margin="0"),
     )
     # Its height is the stylesheet's, which knows how wide the panel is.

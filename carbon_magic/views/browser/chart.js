@@ -6,7 +6,7 @@
  */
 import { drawTable, makeLegend } from './chartlegend.js';
 import { evenly, gapsOf, GAP_S, mean, POINTS, STACK, timeTicks, topOf, wattTicks, whole } from './chartrows.js';
-import { attr, button, el, keyed, setStyle, setText, show, watch } from './dom.js';
+import { attr, button, el, icon, keyed, setStyle, setText, show, watch } from './dom.js';
 import { prompt } from './faces.js';
 import { formats } from './format.js';
 
@@ -65,15 +65,22 @@ export function mountChart(root, host, figure) {
       'cbm-Chart-span',
     ),
   );
-  const asTable = button(say('Show as table'), () => {
-    if (table.hidden) drawTable(table, host, shown());
-    else show(table, false);
-    attr(asTable, 'aria-expanded', String(!table.hidden));
-  });
-  asTable.classList.add('cbm-Chart-asTable', 'cbm-small');
-  attr(asTable, 'aria-expanded', 'false');
+  const asTable = button(
+    '',
+    () => {
+      if (table.hidden) drawTable(table, host, shown());
+      else show(table, false);
+      attr(asTable, 'aria-pressed', String(!table.hidden));
+    },
+    'cbm-iconButton cbm-Chart-asTable',
+  );
+  asTable.append(icon('table'));
+  attr(asTable, 'title', say('Show as table'));
+  attr(asTable, 'aria-label', say('Show as table'));
+  attr(asTable, 'aria-pressed', 'false');
+  legend.line.append(asTable);
   choice.append(...choices);
-  root.append(plot, legend.element, asTable, table, choice);
+  root.append(plot, legend.element, table, choice);
 
   let top = 0;
   let lowSince = 0;

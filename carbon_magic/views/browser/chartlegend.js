@@ -25,7 +25,7 @@ const TABLE_ROWS = 20;
 
 /**
  * @param {Host} host
- * @returns {{element: HTMLElement, draw: (shown: Shown) => void}}
+ * @returns {{element: HTMLElement, line: HTMLElement, draw: (shown: Shown) => void}}
  */
 export function makeLegend(host) {
   const say = host.say.bind(host);
@@ -35,7 +35,8 @@ export function makeLegend(host) {
   const keys = el('dl', { class: 'cbm-Readout' });
   const note = el('p', { class: 'cbm-small' });
   const both = el('div', { class: 'cbm-Chart-keys' }, keys, note);
-  const element = el('div', {}, el('div', { class: 'cbm-Readout-time cbm-small' }, when, sum), both);
+  const line = el('div', { class: 'cbm-Readout-time cbm-Chart-line cbm-small' }, when, sum);
+  const element = el('div', {}, line, both);
 
   /** @param {Shown} shown */
   function draw({ rows, gaps, now, seconds, span, at }) {
@@ -90,7 +91,7 @@ export function makeLegend(host) {
       : say('No samples for %1. The totals bridge it with a wide range, unless tracking was off.', long);
   }
 
-  return { element, draw };
+  return { element, line, draw };
 }
 
 /**

@@ -122,14 +122,14 @@ export function topOf(highest) {
  * @returns {[number, string][]}
  */
 export function wattTicks(top, host) {
-  const half = top / 2;
-  const [half_, top_] = [half, top].map((watts) => formats(host.locale).power(watts));
-  // A half in another unit than the top keeps its own: 0.5 kW is written 500 W.
-  const same = half_.split(NBSP)[1] === top_.split(NBSP)[1];
+  const kilo = top >= 2000;
+  const [half, all] = [top / 2, top]
+    .map((watts) => (kilo ? watts / 1000 : watts))
+    .map((figure) => formats(host.locale).number(figure, Number.isInteger(figure) ? 0 : 1));
   return [
     [0, '0'],
-    [half, same ? half_.split(NBSP)[0] : half_],
-    [top, top_],
+    [top / 2, half],
+    [top, `${all}${NBSP}${kilo ? 'kW' : 'W'}`],
   ];
 }
 
