@@ -14,6 +14,8 @@ CELLS = [
     f"import time\nbegan = time.time()\nwhile time.time() < began + {WORK_S}:\n    sum(range(10_000))",
 ]
 NARROW_PX, WIDE_PX = 300, 600
+MARGIN_PX = 38
+DRAWN = "([px]) => document.querySelector('.cbm-Chart-figure .plotarea_events').getAttribute('height') === String(px)"
 UNKNOWN_TARGET = "Exception opening new comm"
 """What JupyterLab says where the sidebar, which knows the comm, is not installed; the panel needs it not."""
 
@@ -27,6 +29,7 @@ def shoot(lab: Lab, panel: Locator) -> None:
         for width, height in ((NARROW_PX, 150), (WIDE_PX, 190)):
             panel.evaluate("(node, width) => { node.parentElement.style.width = `${width}px`; }", width)
             expect(figure).to_have_css("height", f"{height}px")
+            lab.until(DRAWN, height - MARGIN_PX)
             panel.scroll_into_view_if_needed()
             lab.shoot(f"inline-{width}-{'dark' if dark else 'light'}")
 
