@@ -32,6 +32,7 @@ const FALLS_AFTER_MS = 30_000;
 const RENEW_SENTENCE_MS = 10_000;
 const MOST_BANDS = 100;
 const LABEL_PX = 24;
+const LETTER_PX = 7;
 
 /**
  * @param {HTMLElement} root Lies over the figure.
@@ -93,7 +94,14 @@ export function mountChart(root, host, figure) {
   let seconds = 300;
   /** @type {number | null} */
   let at = null;
-  const shown = () => ({ rows, gaps, now, seconds, at, span: span.seconds === null ? say('whole') : say(span.label) });
+  const shown = () => ({
+    rows,
+    gaps,
+    now,
+    seconds,
+    at,
+    span: span.seconds === null ? say('session') : say(span.label),
+  });
 
   function draw() {
     const state = host.state();
@@ -191,7 +199,8 @@ export function mountChart(root, host, figure) {
       () => el('div'),
       (node, { name, words, left, right }) => {
         attr(node, 'class', name);
-        setText(node, (right - left) * width >= LABEL_PX ? words : '');
+        const room = (right - left) * width;
+        setText(node, room >= Math.max(LABEL_PX, LETTER_PX * (words.length + 1)) ? words : '');
         setStyle(node, 'left', `${Math.round(10_000 * left) / 100}%`);
         setStyle(node, 'width', `${Math.round(10_000 * (right - left)) / 100}%`);
       },
