@@ -32,9 +32,11 @@ class Leases:
         """It looks no longer."""
         self._until.pop(view, None)
 
-    def release_all(self) -> None:
-        """Nobody looks."""
-        self._until.clear()
+    def release_all(self, kind: str) -> None:
+        """None of the views looks whose names begin like this."""
+        for view in list(self._until):
+            if view.startswith(kind):
+                self.release(view)
 
     def note(self, running: bool, now_s: float, *, ended: bool = False) -> None:
         """Whether a cell runs, as of now, and whether one has ended since the last time: short ones are never seen."""

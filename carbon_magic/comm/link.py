@@ -32,6 +32,7 @@ TRACKED_AT_ONCE = 256
 """Records of one tick beyond this are in the history alone: a loop of a thousand cells must not flood the socket."""
 OFTEN_S = 0.5
 """Ticks are sent no oftener, unless a cell has begun or ended: who asks for figures has the sensors read at once."""
+_BY_COMM = "comm:"
 
 
 class Link:
@@ -100,7 +101,7 @@ class Link:
     def _forget(self) -> None:
         """The front end has closed it: it does not know the target, or goes."""
         self._comm = None
-        self.leases.release_all()
+        self.leases.release_all(_BY_COMM)
 
     # What the session tells
 
@@ -191,10 +192,10 @@ class Link:
             data = message["content"]["data"]
         except (KeyError, TypeError):  # no message of ours
             return
-        self.heard(data)
+        self.heard(data, _BY_COMM)
 
-    def heard(self, data: Any) -> None:
-        """What a front end or a widget says."""
+    def heard(self, data: Any, by: str = "widget:") -> None:
+        """What a front end or a widget says; `by` tells their views apart: a closed comm takes its own along."""
         if not isinstance(data, dict) or os.getpid() != self.pid:
             return
         kind = data.get("type")
@@ -205,7 +206,7 @@ class Link:
         elif kind in ("lease", "release"):
             view = data.get("view")
             if isinstance(view, str) and 0 < len(view) <= LONGEST_NAME:
-                self._lease(view, taken=kind == "lease")
+                self._lease(by + view, taken=kind == "lease")
         elif kind == "region":
             self._set_region(data.get("region"))
         elif kind == "track" and isinstance(data.get("on"), bool):

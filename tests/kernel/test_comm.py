@@ -212,6 +212,30 @@ def test_tracking_is_switched(front: Front) -> None:
         assert front.kernel.ask("__import__('carbon_magic.session').session.current().tracking") == str(on)
 
 
+def test_the_chart_is_made_once_for_all_who_ask(front: Front) -> None:
+    front.load()
+    installed = front.kernel.ask("all(map(__import__('importlib.util').util.find_spec, ('bqplot', 'anywidget')))")
+    front.say({"type": "chart"})
+    if installed != "True":
+        refused = front.until("refused")
+        assert refused["what"] == "chart"
+        assert "carbon-magic[panel]" in refused["why"]
+        return
+    first = front.until("chart")["model_id"]
+    front.say({"type": "chart"})
+    assert front.until("chart")["model_id"] == first
+    assert front.kernel.ask(f"type({LINK}._chart.children[0]).__name__") == "'Figure'"
+
+
+def test_a_comm_that_is_closed_leaves_the_widgets_their_leases(front: Front) -> None:
+    front.load()
+    front.say({"type": "lease", "view": "test"})
+    front.kernel.run(f"{LINK}.heard({{'type': 'lease', 'view': 'test'}})", allow_error=False)
+    assert front.kernel.ask(f"sorted({LINK}.leases._until)") == "['comm:test', 'widget:test']"
+    front.close()
+    assert front.kernel.ask(f"sorted({LINK}.leases._until)") == "['widget:test']"
+
+
 HOSTILE: list[Any] = [
     None,
     7,
