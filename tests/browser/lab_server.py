@@ -153,7 +153,8 @@ class Lab:
         # What is run before is dropped.
         self.until(
             "() => { const { currentWidget } = window.jupyterapp.shell;"
-            " return ['idle', 'busy'].includes(currentWidget?.sessionContext?.session?.kernel?.status); }"
+            " return ['idle', 'busy'].includes(currentWidget?.sessionContext?.session?.kernel?.status); }",
+            timeout_ms=60_000,
         )
         if panel:
             self.command("carbon-magic:open")
