@@ -31,8 +31,9 @@ _HARMLESS = [
     re.compile(r"/(lsp|api/terminals|lab/api/translations)"),
     # A kernel that restarts closes its socket, which the browser says itself.
     re.compile(r"WebSocket connection to .* failed|WebSocket is closed before"),
-    # A notebook that is loaded while its kernel starts asks for a session that is not there yet.
-    re.compile(r"the server responded with a status of 404"),
+    # A notebook that is loaded while its kernel starts asks for a session that is not there yet; a kernel that has
+    # been ended is asked for once more.
+    re.compile(r"the server responded with a status of 404 .*/api/(sessions|kernels)/[-0-9a-f]+"),
     # bqplot places its axes' labels once before it knows its own height.
     re.compile(r"Error: <\w+> attribute \w+: .*undefined.* \(.*/lab/extensions/bqplot/"),
 ]
@@ -156,7 +157,8 @@ class Lab:
             # What is run before is dropped.
             self.until(
                 "() => { const { currentWidget } = window.jupyterapp.shell;"
-                " return ['idle', 'busy'].includes(currentWidget?.sessionContext?.session?.kernel?.status); }"
+                " return ['idle', 'busy'].includes(currentWidget?.sessionContext?.session?.kernel?.status); }",
+                timeout_ms=60_000,
             )
         if panel:
             self.command("carbon-magic:open")

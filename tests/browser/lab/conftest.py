@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from browser.lab_server import Lab, Server, serving
 from browser.views_page import CHROMIUM, LAUNCH
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +20,12 @@ def browser_type_launch_args() -> dict[str, Any]:
             pytest.fail("no chromium: install it, or name one by CARBON_MAGIC_TEST_CHROMIUM")
         pytest.skip("no chromium: install it, or name one by CARBON_MAGIC_TEST_CHROMIUM")
     return {"executable_path": CHROMIUM, "args": LAUNCH}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patience() -> None:
+    """A machine that is busy with more than the tests answers late."""
+    expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="session")
