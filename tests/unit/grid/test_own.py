@@ -107,6 +107,8 @@ def test_what_cannot_be_is_refused_in_words(line: str, words: list[str]) -> None
 def test_the_line_of_a_region_of_several_words() -> None:
     assert parse_region_line(["United", "States", "--pue", "1.2"]) == Said("United States", pue=1.2)
     assert parse_region_line(["auto"]) is None
+    with pytest.raises(ValueError, match="stands alone"):
+        parse_region_line(["auto", "--pue", "1.2"])
 
 
 def test_the_environment_says_the_same() -> None:
