@@ -10,6 +10,8 @@ import atexit
 from collections.abc import Callable
 from typing import Any
 
+from IPython.core.error import UsageError
+
 from carbon_magic import session as sessions
 from carbon_magic.completion import complete_line
 from carbon_magic.config import CarbonMagic
@@ -126,11 +128,21 @@ class Extension:
 
 
 def load(shell: Any) -> None:
-    """Install into `shell`, unless it is there already."""
+    """Install into `shell`, unless it is there already.
+
+    Raises:
+        UsageError: the settings or the environment name a region, a figure or a provider that cannot be.
+    """
     global _extension  # noqa: PLW0603 - one kernel has one extension
     if _extension is not None:
         return
-    extension = Extension(shell)
+    try:
+        extension = Extension(shell)
+    except ValueError as error:
+        if not type(error).__module__.startswith("carbon_magic.grid."):
+            raise
+        # It is the user's word that is wrong: a line says which, where a traceback would hide it.
+        raise UsageError(f"carbon_magic: {error}") from None
     try:
         extension.install()
     except BaseException:

@@ -23,7 +23,7 @@ from carbon_magic.grid.choose import Whereabouts, choose, said_by
 from carbon_magic.grid.compare import Row, compare
 from carbon_magic.grid.intensity import JOULES_PER_KWH, place
 from carbon_magic.grid.own import Said
-from carbon_magic.grid.table import UnknownRegion, require
+from carbon_magic.grid.table import require
 from carbon_magic.quantity import Interval
 from carbon_magic.run import UsageError
 from carbon_magic.snapshot import Place
@@ -171,10 +171,7 @@ def _here(asked: str | None, pue: float | None) -> tuple[Place, float | None]:
     environ = os.environ
     said = said_by(environ)
     whereabouts = Whereabouts(Path(environ.get("CARBON_MAGIC_ROOT") or "/"), environ)
-    try:
-        here = choose([("user", Said(pue=pue)), ("environment", said)], whereabouts)
-    except UnknownRegion as error:
-        raise UnknownRegion(f"CARBON_MAGIC_REGION: {error}") from None
+    here = choose([("user", Said(pue=pue)), ("environment", said)], whereabouts)
     return here, said.pue if pue is None else pue
 
 

@@ -60,9 +60,7 @@ def monitor(
     label = clean(os.path.basename(command[0]), 60) if command else "machine"  # noqa: PTH119 (what was typed)
     try:
         watch = Monitor(label, machine=not command, place=_place(region), interval_s=interval_s)
-    except UnknownRegion as error:
-        raise UsageError(f"CARBON_MAGIC_REGION: {clean(str(error), 500)}") from None
-    except ValueError as error:  # another of the environment's words on the grid
+    except ValueError as error:  # one of the environment's words on the grid, which it names
         raise UsageError(clean(str(error), 500)) from None
     try:
         code, record = _command(watch, command, interval_s) if command else _machine(watch, interval_s)
