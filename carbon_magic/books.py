@@ -160,6 +160,9 @@ class KernelBooks(Books):
                 # Tracking was switched off in between.
                 window.status, window.closed_s = status, time.monotonic()
 
+    def hand_over(self, record: CellRecord, window: Window) -> None:
+        """It is a part of the cell around it, or lies between cells: kept as one of its own it would count twice."""
+
     def probe(self, window: Window) -> Window | None:
         return super().probe(window) if self._begun.get(window) is self.sampler else None
 

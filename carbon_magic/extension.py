@@ -10,6 +10,8 @@ import atexit
 from collections.abc import Callable
 from typing import Any
 
+from IPython.core.error import UsageError
+
 from carbon_magic import session as sessions
 from carbon_magic.completion import complete_line
 from carbon_magic.config import CarbonMagic
@@ -78,6 +80,13 @@ class Extension:
         self.session.link = link
         self._undo.append(link.close)
 
+    def reopen_link(self) -> None:
+        """Open the comm again where a front end that did not know it has closed it."""
+        link = self.session.link
+        if link is not None and not link.is_open:
+            link.close()
+            link.open()
+
     def remove(self) -> None:
         """Undo what `install` did, in reverse."""
         self.session.close()
@@ -121,11 +130,21 @@ class Extension:
 
 def load(shell: Any, before_bytes: int | None = None) -> None:
     """Install into `shell`, unless it is there already; `before_bytes` is the process's memory before anything of this
-    package was imported."""
+    package was imported.
+
+    Raises:
+        UsageError: the settings or the environment name a region, a figure or a provider that cannot be.
+    """
     global _extension  # noqa: PLW0603 - one kernel has one extension
     if _extension is not None:
         return
-    extension = Extension(shell)
+    try:
+        extension = Extension(shell)
+    except ValueError as error:
+        if not type(error).__module__.startswith("carbon_magic.grid."):
+            raise
+        # It is the user's word that is wrong: a line says which, where a traceback would hide it.
+        raise UsageError(f"carbon_magic: {error}") from None
     try:
         extension.install()
     except BaseException:
@@ -136,6 +155,12 @@ def load(shell: Any, before_bytes: int | None = None) -> None:
     if before_bytes is not None and now_bytes is not None:
         extension.session.loaded_bytes = max(0, now_bytes - before_bytes)
     sessions.set_current(extension.session)
+
+
+def reopen_link() -> None:
+    """What a front end asks for that finds the extension loaded and no comm: another front end has closed it."""
+    if _extension is not None:
+        _extension.reopen_link()
 
 
 def unload(shell: Any) -> None:

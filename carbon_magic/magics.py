@@ -7,10 +7,11 @@ if it had no such line, and its result is shown by the hook that ends it.
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
 from IPython.core.error import UsageError
@@ -312,10 +313,16 @@ def _display(shown: Any) -> None:
     display(shown)
 
 
+_INSIDE_A_WORD = re.compile(r"(?<=\w)'(?=\w)")
+"""An apostrophe that opens no quotation: Côte d'Ivoire."""
+
+
 def _words(line: str) -> list[str]:
     try:
         return shlex.split(line)
     except ValueError as error:
+        with suppress(ValueError):
+            return shlex.split(_INSIDE_A_WORD.sub(r"\\'", line))
         raise UsageError(f"%carbon: {error} in: {line}") from None
 
 

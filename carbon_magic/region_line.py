@@ -58,6 +58,8 @@ def parse_region_line(words: Sequence[str]) -> Said | None:
     text = " ".join(parsed.words)
     if text == AUTO and len(words) == 1:
         return None
+    if text == AUTO and parsed.intensity is None:
+        raise OwnFigureError("auto takes back all that was said and stands alone")
     if parsed.intensity is not None and parsed.mix is not None:
         raise OwnFigureError("it takes --intensity or --mix, not both")
     if parsed.intensity is None and (parsed.low is not None or parsed.high is not None):

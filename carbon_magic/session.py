@@ -82,6 +82,8 @@ class Session:
         self.link: Link | None = None
         """What a front end is told by, in a kernel that has one."""
         self._pid = os.getpid()
+        self._switching = threading.RLock()
+        """A front end switches tracking from a thread of its own, while a cell may begin."""
         self._threads = Threads()
         self._meter = Meter(self.environ, _scope(config))
         if config.power_source:
@@ -106,16 +108,18 @@ class Session:
 
     def on(self) -> None:
         """Track every cell from the next one on."""
-        self.tracking = True
-        self._accounts.tracking = True
-        self._ensure_sampler()
+        with self._switching:
+            self.tracking = True
+            self._accounts.tracking = True
+            self._ensure_sampler()
         self._tell_link()
 
     def off(self) -> None:
         """Track no more cells, but those that begin with `%%carbon`. The one that runs is finished first."""
-        self.tracking = False
-        self._accounts.tracking = False
-        self._rest()
+        with self._switching:
+            self.tracking = False
+            self._accounts.tracking = False
+            self._rest()
         self._tell_link()
 
     def track(self, on: bool) -> None:
@@ -194,8 +198,9 @@ class Session:
             place=self._place(Said(options.region)) if options and options.region else self.place,
             inner=inner,
         )
-        window.opened_s = self._ensure_sampler().border()
-        self._accounts.opened(window)
+        with self._switching:
+            window.opened_s = self._ensure_sampler().border()
+            self._accounts.opened(window)
         if not inner:
             self._keeper.began(window)
         return window
@@ -366,8 +371,9 @@ class Session:
 
     def _rest(self) -> None:
         """With tracking off, let the sampler go as soon as nothing is measured any more."""
-        if not self.tracking and not self._accounts.busy:
-            self._stop_sampler()
+        with self._switching:
+            if not self.tracking and not self._accounts.busy:
+                self._stop_sampler()
 
     def _stop_sampler(self) -> None:
         measured = self._meter.sampler is not None

@@ -137,6 +137,10 @@ class Track(Figures):
     def _repr_html_(self) -> str | None:
         return shown_html(self)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, which may go to another process with the function it belongs to, measures for itself."""
+        return Track, (self.name, self._asked.region, self._asked.pue, self._keep)
+
     # Beginnings and ends
 
     def _begin(self, asked: Asked) -> Run:

@@ -8,6 +8,7 @@ Usage, where both packages are installed: python tools/compare_codecarbon.py
 from __future__ import annotations
 
 import importlib.metadata
+import math
 
 from codecarbon.core.emissions import Emissions
 from codecarbon.core.units import Energy
@@ -42,7 +43,8 @@ def main() -> None:
         they_g = theirs.get_private_infra_emissions(Energy.from_energy(kWh=1), geo) * 1000
         row, ours = by_id(region_id), intensity(region_id)
         inside = "within our range" if ours.low <= they_g <= ours.high else "outside"
-        figures = f"{ours.best:.0f} ({ours.low:.0f} to {ours.high:.0f})"
+        low, high = math.floor(ours.low + 1e-9), math.ceil(ours.high - 1e-9)  # outwards, as everywhere
+        figures = f"{ours.best:.0f} ({low} to {high})"
         print(f"| {row.name} | {they_g:.1f} | {figures} | {row.year}, {SOURCES[row.source]} | {inside} |")
 
 

@@ -2,8 +2,10 @@
 
 A front end that knows the target attaches to it, one that does not closes it, and then nothing is sent any more. What
 front ends say comes by the shell, which waits for the cell that runs; so that a view which is opened in the middle of a
-long cell is heard too, messages for this very comm are taken on the control channel as well. No message may disturb the
-kernel: what is not understood is dropped.
+long cell is heard too, messages are taken on the control channel as well, where they ride on requests for the kernel's
+comms. A `comm_msg` there would be heard too, but after it the kernel says that it is idle, and a server that ends idle
+kernels would end this one in the middle of its cell; what is said after a request for comms, servers do not count. No
+message may disturb the kernel: what is not understood is dropped.
 """
 
 from __future__ import annotations
@@ -24,11 +26,13 @@ if TYPE_CHECKING:
     from carbon_magic.session import Session
     from carbon_magic.snapshot import Snapshot
 
+REQUEST = "comm_info_request"
 LONGEST_NAME = 80
 TRACKED_AT_ONCE = 256
 """Records of one tick beyond this are in the history alone: a loop of a thousand cells must not flood the socket."""
 OFTEN_S = 0.5
 """Ticks are sent no oftener, unless a cell has begun or ended: who asks for figures has the sensors read at once."""
+_BY_COMM = "comm:"
 
 
 class Link:
@@ -79,6 +83,11 @@ class Link:
         self._comm.on_close(lambda _: self._forget())
         self._undo = _hear_on_control(self._kernel, self._comm.comm_id, self._received)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a front end can hear it."""
+        return self._comm is not None
+
     def close(self) -> None:
         """Close it, where it is open."""
         comm, self._comm = self._comm, None
@@ -92,7 +101,7 @@ class Link:
     def _forget(self) -> None:
         """The front end has closed it: it does not know the target, or goes."""
         self._comm = None
-        self.leases.release_all()
+        self.leases.release_all(_BY_COMM)
 
     # What the session tells
 
@@ -183,10 +192,10 @@ class Link:
             data = message["content"]["data"]
         except (KeyError, TypeError):  # no message of ours
             return
-        self.heard(data)
+        self.heard(data, _BY_COMM)
 
-    def heard(self, data: Any) -> None:
-        """What a front end or a widget says."""
+    def heard(self, data: Any, by: str = "widget:") -> None:
+        """What a front end or a widget says; `by` tells their views apart: a closed comm takes its own along."""
         if not isinstance(data, dict) or os.getpid() != self.pid:
             return
         kind = data.get("type")
@@ -197,7 +206,7 @@ class Link:
         elif kind in ("lease", "release"):
             view = data.get("view")
             if isinstance(view, str) and 0 < len(view) <= LONGEST_NAME:
-                self._lease(view, taken=kind == "lease")
+                self._lease(by + view, taken=kind == "lease")
         elif kind == "region":
             self._set_region(data.get("region"))
         elif kind == "track" and isinstance(data.get("on"), bool):
@@ -313,30 +322,27 @@ def _create(target: str, data: messages.Message) -> Any:
 
 
 def _hear_on_control(kernel: Any, comm_id: str, received: Callable[[Any], None]) -> Callable[[], None]:
-    """Take this comm's messages on the control channel too; gives what undoes it.
+    """Take what rides on requests for the kernel's comms on the control channel; gives what undoes it.
 
-    ipykernel has no handler for comms there. Messages for other comms go where they went before.
+    The requests themselves are answered as they were before.
     """
-    handlers = getattr(kernel, "control_handlers", None)
-    if not isinstance(handlers, dict):
+    handlers: Any = getattr(kernel, "control_handlers", None)
+    if not isinstance(handlers, dict) or REQUEST not in handlers:
         return lambda: None
-    before = handlers.get("comm_msg")
+    before = handlers[REQUEST]
 
     def handle(stream: Any, ident: Any, message: Any) -> Any:
         content = message.get("content") if isinstance(message, dict) else None
-        if isinstance(content, dict) and content.get("comm_id") == comm_id:
-            received(message)
-            return None
-        return before(stream, ident, message) if before is not None else None
+        rider = content.get(messages.TARGET) if isinstance(content, dict) else None
+        if isinstance(rider, dict) and rider.get("comm_id") == comm_id:
+            received({"content": rider})
+        return before(stream, ident, message)
 
-    handlers["comm_msg"] = handle
+    handlers[REQUEST] = handle
 
     def undo() -> None:
-        if handlers.get("comm_msg") is not handle:
-            return  # somebody has put another one on top, which still needs this one
-        if before is None:
-            del handlers["comm_msg"]
-        else:
-            handlers["comm_msg"] = before
+        # Where somebody has put another one on top, that one still needs this one.
+        if handlers.get(REQUEST) is handle:
+            handlers[REQUEST] = before
 
     return undo

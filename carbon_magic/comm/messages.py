@@ -16,6 +16,7 @@ from carbon_magic.comm.samples import Sample
 from carbon_magic.grid.table import VARIABLE
 from carbon_magic.ledger.record import CellRecord
 from carbon_magic.power.candidate import Candidate
+from carbon_magic.power.cumulative import Gauge
 from carbon_magic.power.sensor import DOMAINS, Domain, Provenance
 from carbon_magic.power.share import WEAKER
 from carbon_magic.quantity import Interval
@@ -111,6 +112,7 @@ def totals(snapshot: Snapshot, candidates: Sequence[Candidate], now: float) -> M
                 "power_w": number(total.power_w),
                 "provenance": total.provenance,
                 "origin": _origin(domain, total.provenance, candidates),
+                "counts": _counts(domain, candidates),
             }
             for domain, total in snapshot.domains.items()
             if domain != "other"
@@ -255,6 +257,12 @@ def _origin(domain: Domain, provenance: Provenance, candidates: Sequence[Candida
     from carbon_magic.views.parts import origin
 
     return origin(domain, provenance, (item.name for item in candidates if item.used and item.domain == domain))
+
+
+def _counts(domain: Domain, candidates: Sequence[Candidate]) -> bool:
+    """Whether all its sensors count joules, and none reads watts, which say little of the time between."""
+    sensors = [item.sensor for item in candidates if item.used and item.domain == domain]
+    return not any(isinstance(sensor, Gauge) or getattr(sensor, "counts", True) is False for sensor in sensors)
 
 
 def _sources(candidates: Sequence[Candidate]) -> list[Message]:

@@ -22,7 +22,7 @@ examples:
 Without --to and filters a spread of grids is listed; from a cloud region, its provider's regions. Filters hold all at
 once. Regions are ranked by intensity x PUE, and said to overlap where its ranges meet: then neither is clearly lower.
 --at compares a run of an hour that begins now with one that begins then, for grids whose hours are known.
---json prints an array, here first; null is unknown.
+--json prints an array, here first; null is unknown; the note of here says how it was found.
 """
 
 
@@ -38,7 +38,8 @@ def add_compare(add: Callable[..., Any]) -> dict[str, Any]:
         "--from",
         dest="region",
         metavar="REGION",
-        help="where it is used: FR, US-CA, aws:eu-north-1 (default: CARBON_MAGIC_REGION, else unknown)",
+        help="where it is used: FR, US-CA, aws:eu-north-1, unknown (default: CARBON_MAGIC_REGION and its kin, else"
+        " where this machine is by its cloud or time zone)",
     )
     parser.add_argument("--to", nargs="+", action="extend", default=[], metavar="REGION", help="compare with these")
     parser.add_argument("--same-provider", action="store_true", help="with all cloud regions of the same provider")
@@ -70,19 +71,16 @@ def _run(parser: Any) -> Callable[[argparse.Namespace], int]:
             parser.error("--energy-kwh lies between --energy-kwh-low and --energy-kwh-high")
 
         def command() -> int:
-            import os
-
             from carbon_magic.commands.comparing import Asked
             from carbon_magic.commands.comparing import command as compare
             from carbon_magic.grid.choice import Wanted
             from carbon_magic.quantity import Interval
 
-            here = parsed.region or os.environ.get("CARBON_MAGIC_REGION", "").strip() or None
             wanted = Wanted(tuple(parsed.to), parsed.same_provider, parsed.eu, parsed.near)
             return compare(
                 Interval(low, best, high),
                 Asked(wanted, parsed.top, parsed.at),
-                region=here,
+                region=parsed.region,
                 pue=parsed.pue,
                 as_json=parsed.json,
             )

@@ -6,26 +6,33 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import shutil
 import sys
 from collections.abc import Sequence
 from datetime import datetime, time, timezone
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from carbon_magic import written
 from carbon_magic.commands.files import plain_output
 from carbon_magic.grid import hourly
 from carbon_magic.grid.choice import Wanted, choose_regions
+from carbon_magic.grid.choose import Whereabouts, choose, said_by
 from carbon_magic.grid.compare import Row, compare
 from carbon_magic.grid.intensity import JOULES_PER_KWH, place
+from carbon_magic.grid.own import Said
 from carbon_magic.grid.table import require
 from carbon_magic.quantity import Interval
 from carbon_magic.run import UsageError
 from carbon_magic.snapshot import Place
 from carbon_magic.views.compare import LIMIT, Compared, compare_text, short_name
+from carbon_magic.views.parts import found_words
 from carbon_magic.views.plain import clean, number
 
+UNKNOWN = "unknown"
+"""What `--from` takes for a place that nobody knows."""
 MOST_TOP = 1000
 LIMIT_UNASKED = 10
 """So many of a provider's regions are listed where nobody asked for any."""
@@ -84,7 +91,14 @@ def compared(energy: Energy, asked: Asked, pue: float | None = None) -> Compared
     if asked.top is not None:
         rows = rows[: asked.top + 1]
     hours = () if asked.at is None else hour_sentences(rows[: limit + 1], asked.at, energy.run, here.known)
-    return Compared(energy.title, energy.energy_j, rows, here.known, choice.said, hours, limit)
+    return Compared(energy.title, energy.energy_j, rows, here.known, choice.said, hours, limit, _found(here))
+
+
+def _found(here: Place) -> str:
+    """How here was found, in words; nothing where somebody has said it."""
+    if here.source in ("user", "cell", "config", "environment"):
+        return ""
+    return found_words(here.source, here.found) if here.known else here.found
 
 
 def hour_sentences(rows: Sequence[Row], at: time, run: Run | None, known: bool) -> tuple[str, ...]:
@@ -118,7 +132,7 @@ def command(
     """Print a comparison of a given energy, as a table or as JSON.
 
     Args:
-        region: where it was used; None for unknown.
+        region: where it was used; `unknown`; None for what the environment says, or else where this machine is.
         now: when a run begins that `--at` is compared with; of an hour.
 
     Raises:
@@ -127,10 +141,10 @@ def command(
     energy_j = energy_kwh.scaled(JOULES_PER_KWH)
     run = Run(now or datetime.now(timezone.utc), 3600.0)
     try:
-        here = place(region, "user", pue)
+        here, pue = _here(region, pue)
         shown = compared(Energy(_as_given(energy_kwh), energy_j, here, run, given=True), asked, pue)
     except ValueError as error:
-        raise UsageError(str(error)) from None
+        raise UsageError(clean(str(error), 500)) from None
     if as_json:
         # ASCII, so that any pipe can take it, and what a name may hold is escaped.
         json.dump(as_data(shown), plain_output(), indent=2, allow_nan=False)
@@ -146,6 +160,21 @@ def command(
     return 0
 
 
+def _here(asked: str | None, pue: float | None) -> tuple[Place, float | None]:
+    """Where the energy was used, and the user's own PUE: as a notebook on this machine would have it, if nobody says.
+
+    Raises:
+        ValueError: what was said cannot be.
+    """
+    if asked is not None:
+        return place(None if asked.strip().casefold() == UNKNOWN else asked, "user", pue), pue
+    environ = os.environ
+    said = said_by(environ)
+    whereabouts = Whereabouts(Path(environ.get("CARBON_MAGIC_ROOT") or "/"), environ)
+    here = choose([("user", Said(pue=pue)), ("environment", said)], whereabouts)
+    return here, said.pue if pue is None else pue
+
+
 def _as_given(energy_kwh: Interval) -> str:
     best = f"{energy_kwh.best:.6g}{written.NBSP}kWh"
     return best if energy_kwh.low == energy_kwh.high else f"{best} ({energy_kwh.low:.6g}–{energy_kwh.high:.6g})"
@@ -153,7 +182,11 @@ def _as_given(energy_kwh: Interval) -> str:
 
 def as_data(shown: Compared) -> list[dict[str, Any]]:
     """The rows as JSON has them, here first; null for what is unknown."""
-    return [_row_data(row, shown.known or index > 0) for index, row in enumerate(shown.rows)]
+    rows = [_row_data(row, shown.known or index > 0) for index, row in enumerate(shown.rows)]
+    if shown.found:
+        # What was not said but found is an assumption at times: it is told with the figure that rests on it.
+        rows[0]["note"] = "; ".join(part for part in (shown.found, rows[0]["note"]) if part)
+    return rows
 
 
 def _row_data(row: Row, known: bool) -> dict[str, Any]:

@@ -38,6 +38,7 @@ def history(by: By, since: datetime | None, *, as_json: bool = False) -> int:
         json.dump(as_data(shown), plain_output(), indent=2, allow_nan=False)
         sys.stdout.write("\n")
         return 0
+    shown = shown._replace(methods="carbon-magic methods")
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDTH_OF_FILES
     text = history_text(shown, max(width, 40))
     encoding = sys.stdout.encoding or "ascii"

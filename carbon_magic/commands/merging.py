@@ -48,6 +48,8 @@ def _source(given: str) -> Path:
     shown = clean(given, 300)
     try:
         path = Path(given).resolve()
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise UsageError(f"{shown}: cannot be merged: it is no ordinary file")  # opening a pipe may never end
         Opened(path).close()
     except (OSError, ValueError) as error:
         raise UsageError(f"{shown}: cannot be read: {in_words(error)}") from None
@@ -62,6 +64,8 @@ def _target(given: str) -> Path:
         path = Path(given).resolve()
         if path.is_dir():
             raise UsageError(f"-o {shown}: is a folder")
+        if path.exists() and not path.is_file():
+            raise UsageError(f"-o {shown}: is no ordinary file")
         if not path.parent.is_dir():
             raise UsageError(f"-o {shown}: there is no folder {clean(str(path.parent), 300)}")
         if path.exists() and path.stat().st_size:

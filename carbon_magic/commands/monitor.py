@@ -60,9 +60,7 @@ def monitor(
     label = clean(os.path.basename(command[0]), 60) if command else "machine"  # noqa: PTH119 (what was typed)
     try:
         watch = Monitor(label, machine=not command, place=_place(region), interval_s=interval_s)
-    except UnknownRegion as error:
-        raise UsageError(f"CARBON_MAGIC_REGION: {clean(str(error), 500)}") from None
-    except ValueError as error:  # another of the environment's words on the grid
+    except ValueError as error:  # one of the environment's words on the grid, which it names
         raise UsageError(clean(str(error), 500)) from None
     try:
         code, record = _command(watch, command, interval_s) if command else _machine(watch, interval_s)
@@ -82,9 +80,11 @@ def _command(watch: Monitor, command: list[str], interval_s: float) -> tuple[int
             process = subprocess.Popen(command, close_fds=False)
         except OSError as error:
             watch.drop()
-            missing = isinstance(error, (FileNotFoundError, NotADirectoryError))
+            # Of an empty name the system says that it is forbidden, a shell that there is none.
+            missing = not command[0] or isinstance(error, (FileNotFoundError, NotADirectoryError))
             reason = "command not found" if missing else f"cannot be executed: {error.strerror or error}"
-            sys.stderr.write(f"carbon-magic monitor: {clean(command[0], 300)}: {reason}\n")
+            shown = clean(command[0], 300) or "''"
+            sys.stderr.write(f"carbon-magic monitor: {shown}: {reason}\n")
             return NOT_FOUND if missing else NOT_EXECUTABLE, None
         signals.pass_on = lambda number: _send(process, number)
         with live(sys.stderr, lambda: line(watch.now()), every_s=interval_s, shared=True):
@@ -208,6 +208,9 @@ def line(now: Now) -> str:
     return " · ".join(parts)
 
 
+_METHODS = "  How the figures are made: carbon-magic methods"
+
+
 def _deliver(record: CellRecord, code: int, json_file: str | None, *, of_command: bool) -> int:
     from carbon_magic.views.result import result_text
 
@@ -216,7 +219,8 @@ def _deliver(record: CellRecord, code: int, json_file: str | None, *, of_command
         set_region="--region FR",
         unmeasured="No sensor and no model gave figures for it.",
     )
-    (sys.stderr if of_command or json_file == "-" else sys.stdout).write(result_text(record, words=words) + "\n")
+    shown = f"{result_text(record, words=words)}\n{_METHODS}\n"
+    (sys.stderr if of_command or json_file == "-" else sys.stdout).write(shown)
     if json_file == "-":
         sys.stdout.write(records_json([record]))
         sys.stdout.flush()

@@ -13,7 +13,7 @@ from pathlib import Path
 from carbon_magic.grid.intensity import place
 from carbon_magic.grid.locate import Found, locate, provider_shown
 from carbon_magic.grid.own import OWN, OwnFigureError, Said, checked_text
-from carbon_magic.grid.table import PROVIDERS
+from carbon_magic.grid.table import PROVIDERS, UnknownRegion
 from carbon_magic.snapshot import Place
 
 METADATA = "CARBON_MAGIC_CLOUD_METADATA"
@@ -77,20 +77,37 @@ def choose(said: Sequence[tuple[str, Said]], whereabouts: Whereabouts) -> Place:
         UnknownRegion: there is no such region.
         ValueError: an own figure, a mix, the PUE or the note cannot be.
     """
-    pue = next((one.pue for _, one in said if one.pue is not None), None)
+    pue = None
+    for source, one in said:
+        if one.pue is not None:
+            pue = _placed(source, Said(pue=one.pue), one.pue).pue
+            break
     note = next((one.note for _, one in said if one.note is not None), "")
     for source, one in said:
         if one.names_a_grid:
-            chosen = one.place(source, pue)
+            chosen = _placed(source, one, pue)
             if chosen.region == OWN and source == "environment":
                 chosen = chosen._replace(found="from the environment")
             break
         if one.intensity_low is not None or one.intensity_high is not None:
-            one.place(source, pue)  # raises: a range of nothing
+            _placed(source, one, pue)  # raises: a range of nothing
     else:
         found = whereabouts.found
         chosen = place(found.region, found.source, pue)._replace(found=found.words)
     return chosen._replace(note=checked_text("the note", note)) if note else chosen
+
+
+def _placed(source: str, one: Said, pue: float | None) -> Place:
+    """What was said, as a place; an error names the variable, which nobody sees who looks at a notebook."""
+    try:
+        return one.place(source, pue)
+    except ValueError as error:
+        if source != "environment":
+            raise
+        named = {"INTENSITY": one.intensity_g_per_kwh, "MIX": one.mix, "REGION": one.region, "PUE": one.pue}
+        name = next((name for name, value in named.items() if value is not None), "INTENSITY_LOW")
+        kind = UnknownRegion if isinstance(error, UnknownRegion) else OwnFigureError
+        raise kind(f"CARBON_MAGIC_{name}: {error}") from None
 
 
 class Whereabouts:

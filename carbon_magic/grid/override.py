@@ -1,9 +1,9 @@
 """People's own figures for many regions: the file that `CARBON_MAGIC_DATA` names, laid over the table.
 
 It is a CSV with a header, whose columns are some of those of `regions.csv`; `id` must be among them. A row with an id
-of the table replaces what it gives, and leaves the rest; a row with a new id adds a region. Its intensities are
-life-cycle figures in g CO2e/kWh. Cloud regions follow the grid they have their figure from, unless the file names them.
-Nothing of a file is used that is not right from its first to its last line.
+of the table, or a country's ISO3 code, replaces what it gives, and leaves the rest; a new id adds a region. Its
+intensities are life-cycle figures in g CO2e/kWh. Cloud regions follow the grid they have their figure from, unless the
+file names them. Nothing of a file is used that is not right from its first to its last line.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from __future__ import annotations
 import csv
 import io
 import math
+import os
+import stat
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -52,6 +54,9 @@ def laid_over(columns: Sequence[str], rows: Mapping[str, list[str]], path: Path)
     place = {name: index for index, name in enumerate(columns)}
     found = {region_id: list(row) for region_id, row in rows.items()}
     ids = {region_id.casefold(): region_id for region_id in rows}
+    for cells in rows.values():
+        if cells[place["kind"]] == "country":
+            ids.setdefault(cells[place["iso3"]].casefold(), cells[place["id"]])
     given: set[str] = set()
     seen: set[str] = set()
     for line, values in _lines(content):
@@ -75,7 +80,10 @@ def laid_over(columns: Sequence[str], rows: Mapping[str, list[str]], path: Path)
 
 def _content(path: Path) -> str:
     try:
-        with path.open("rb") as file:
+        # Without waiting: a pipe that nobody writes to would keep the notebook for ever.
+        with open(path, "rb", opener=_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise DataFileError(f"{path}: not a plain file")
             content = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise DataFileError(f"{path}: {error.strerror or error}") from None
@@ -87,6 +95,10 @@ def _content(path: Path) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataFileError(f"{path}: not UTF-8 at byte {error.start}") from None
+
+
+def _at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _lines(content: str) -> list[tuple[int, dict[str, str]]]:

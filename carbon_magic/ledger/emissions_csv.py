@@ -141,8 +141,8 @@ def _number(values: dict[str, str], name: str) -> float | None:
         number = float(text)
     except ValueError:
         number = math.nan
-    # Ten decimal powers are left for the change of units.
-    if not 0.0 <= number <= LARGEST / 1e10:
+    # Python takes 1_0 for 10, other readers for no number. Ten decimal powers are left for the change of units.
+    if "_" in text or not 0.0 <= number <= LARGEST / 1e10:
         raise RefusedError(f"{name} is {clean(text, 20)!r}")
     return number
 

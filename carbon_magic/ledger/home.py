@@ -19,6 +19,8 @@ MOUNTINFO = Path("/proc/self/mountinfo")
 MAX_MOUNTINFO_BYTES = 4 << 20
 MAX_FILES = 10_000
 """More ledger files than this in one folder are not looked at."""
+MAX_ASIDE = 3
+"""As many files that were set aside are named."""
 
 _DISKS = "bcachefs btrfs ecryptfs erofs exfat ext2 ext3 ext4 f2fs hfs hfsplus iso9660 jfs msdos nilfs2 ntfs ntfs3"
 _DISKS += " reiserfs squashfs udf ufs vfat xfs zfs"
@@ -29,6 +31,7 @@ LOCAL = frozenset(f"{_DISKS} {_MEMORY_AND_LAYERS}".split())
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _OURS = re.compile(r"(ledger|session)-[A-Za-z0-9._-]+\.db")
+_ASIDE = re.compile(_OURS.pattern + r"\.corrupt-[0-9TZ.]+")
 _MNT_LOCAL = 0x1000
 """Of macOS's `sys/mount.h`: the file system is on a disk of this machine."""
 _DRIVE_REMOTE = 4
@@ -80,6 +83,18 @@ def files(home: Path) -> list[Path]:
     except FileNotFoundError:
         return []
     return sorted(map(Path, found))[:MAX_FILES]
+
+
+def set_aside(home: Path) -> list[str]:
+    """In words, which broken files were set aside here and still are: what they hold is in no figure.
+
+    A folder that cannot be read has none.
+    """
+    try:
+        names = sorted(name for name in os.listdir(home) if _ASIDE.fullmatch(name))  # noqa: PTH208 (names are enough)
+    except OSError:
+        return []
+    return [f"{name} was broken and is set aside; delete it once you need it no more" for name in names[:MAX_ASIDE]]
 
 
 def own_file(home: Path, session_id: str, network: bool) -> Path:

@@ -78,6 +78,8 @@ def read_codecarbon(path: Path, now: datetime | None = None) -> ReadFile:
     latest = (now or datetime.now(timezone.utc)) + timedelta(days=1)
     runs: dict[str, _Run] = {}
     result = ReadFile(runs=[], superseded=0, refused=[], refused_count=0)
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise NotCodeCarbonError("it is no ordinary file")  # a device has no end, and a pipe may never begin
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise NotCodeCarbonError(f"it has more than {MAX_FILE_BYTES >> 20} MiB")

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from carbon_magic.ledger.check import LARGEST, utc_text
-from carbon_magic.ledger.home import files
+from carbon_magic.ledger.home import files, set_aside
 from carbon_magic.ledger.home import home as usual_home
 from carbon_magic.ledger.opened import Kept, Opened, Place
 from carbon_magic.ledger.record import CellRecord
@@ -54,9 +54,11 @@ class Reader:
         self._left_out: dict[tuple[Path, str], int] = {}
         self._open: dict[Path, Opened] = {}
         self._excluded: dict[Path, frozenset[str]] = {}
+        self._aside: list[str] = []
         if paths is None:
             self.home = home or usual_home()
             self._recover(self.home)
+            self._aside = set_aside(self.home)
             try:
                 self._paths = files(self.home)
             except OSError as error:
@@ -94,7 +96,7 @@ class Reader:
     @property
     def problems(self) -> list[str]:
         """What could not be read so far, in words."""
-        found = list(self._problems.values())
+        found = [*self._problems.values(), *self._aside]
         for (path, table), count in self._left_out.items():
             rows = f"{count} row{'s' if count > 1 else ''} of its {table}"
             found.append(f"{path.name}: {rows} make{'' if count > 1 else 's'} no sense, left out")

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from carbon_magic.ledger.backlog import Backlog, Batch, Item
-from carbon_magic.ledger.home import HomelessError, home, is_network, own_file
+from carbon_magic.ledger.home import HomelessError, home, is_network, own_file, set_aside
 from carbon_magic.ledger.record import CellRecord
 from carbon_magic.troubles import in_words
 
@@ -246,6 +246,8 @@ class Writer:
             folder = home(self._environ)
             network = is_network(folder, environ=self._environ)
             self._path = own_file(folder, self._session_id, network)
+            for said in set_aside(folder):
+                self._note(said)
             self._store = self._opened(self._path, network)
             self._path = self._store.path
             self._bury(self._store)

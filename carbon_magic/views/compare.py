@@ -39,6 +39,8 @@ class Compared(NamedTuple):
     hours: tuple[str, ...] = ()
     """What another time of day would change: sentences."""
     limit: int = LIMIT
+    found: str = ""
+    """How here was found, or why it was not, where nobody has said it."""
     set_region: str = "%carbon region FR"
     methods: str = "%carbon methods"
 
@@ -185,12 +187,15 @@ def _sentences(compared: Compared) -> list[str]:
         said.append(compared.chosen)
     said += compared.hours
     said.append("The same energy everywhere: rows differ by intensity and PUE, life cycle, annual averages.")
+    if compared.known and compared.found:
+        said.append(f"Here: {clean(compared.found, 160)}.")
     ours = compared.rows[0].of
     if compared.known and ours.method is None:
         said.append(f"Here is not the table’s figure but {clean(ours.source, 40)}’s.")
     if not compared.known:
+        why = f" ({clean(compared.found, 100)})" if compared.found else ""
         todo.append(
-            f"Region unknown, so nothing is said to be lower or higher. Say where you are: {compared.set_region}"
+            f"Region unknown{why}, so nothing is said to be lower or higher. Say where you are: {compared.set_region}"
         )
     todo.append(f"How it is computed: {compared.methods}")
     return said + todo

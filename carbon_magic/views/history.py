@@ -44,6 +44,7 @@ class History(NamedTuple):
     """Runs of other tools among them, whose range nobody knows."""
     problems: Sequence[str] = ()
     """What of the ledger could not be read."""
+    methods: str = "%carbon methods"
 
 
 class _Row(NamedTuple):
@@ -173,6 +174,7 @@ def _notes(shown: History) -> list[str]:
         if shown.imported:
             runs = f"{shown.imported} imported run{'s'[: shown.imported != 1]}"
             said.append(f"How far the figures of {runs} may be wrong is unknown: they widen no range.")
+        said.append(f"How the figures are made: {shown.methods}")
     for problem in shown.problems[:_PROBLEMS_SHOWN]:
         said.append(f"Not read: {clean(problem, 200).rstrip('.')}.")
     if len(shown.problems) > _PROBLEMS_SHOWN:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timezone
 
 from carbon_magic import written
@@ -13,9 +14,9 @@ from carbon_magic.views.parts import place_sentence
 from carbon_magic.views.plain import TEXT_WIDTH, clean, paragraph
 
 OFF = (
-    "Live intensity is off: energy is converted by annual figures, and nobody is asked."
-    " %carbon live electricitymaps asks Electricity Maps, with a token of yours;"
-    " %carbon live carbonintensity asks the operator of the British grid."
+    "Live intensity is off: energy is converted by annual figures, and nobody is asked.",
+    "To ask Electricity Maps, with a token of yours: %carbon live electricitymaps",
+    "To ask the operator of the British grid: %carbon live carbonintensity",
 )
 _BY = {"user": "set by you", "config": "from the configuration", "environment": "from CARBON_MAGIC_LIVE"}
 RUN_S = 3600.0
@@ -26,7 +27,7 @@ def live_text(state: LiveState) -> str:
     """Whose values are in force, the present one with its range and time, the last error, and what is sent."""
     live = state.live
     if live is None:
-        return _paragraphs([OFF])
+        return _paragraphs(OFF)
     zone, why = live.quote(state.base)
     by = _BY.get(state.source, "set by you")
     said = [f"Live intensity by {clean(live.title, 60)}, {by}."]
@@ -77,5 +78,5 @@ def _ahead(zone: Zone, title: str) -> list[str]:
     return [f"By its forecast, of an hour from now and an hour from {when:%H:%M}{day}: {said}"]
 
 
-def _paragraphs(sentences: list[str]) -> str:
+def _paragraphs(sentences: Iterable[str]) -> str:
     return "\n".join(line for sentence in sentences for line in paragraph([sentence], TEXT_WIDTH, indent=""))

@@ -2,8 +2,9 @@
 
 The views are the sidebar's own modules in one anywidget. They are fed by the messages of the comm, sent to the widget
 by the sampler's thread, which never writes a trait: what people change takes effect in the browser, and what is shown
-inline lives while a cell runs. The chart is a figure of bqplot's with an anywidget over it, which fills its lines. Made
-only when somebody asks; needs the extra `panel`.
+inline lives while a cell runs. The chart is a figure of bqplot's, whose lines are filled in the browser: inline by the
+panel itself, in whose section it stands; in the sidebar, which another module draws, by an anywidget over it. Made only
+when somebody asks; needs the extra `panel`.
 """
 
 from __future__ import annotations
@@ -19,11 +20,10 @@ if TYPE_CHECKING:
     from carbon_magic.comm.link import Link
 
 INSTALL = "pip install 'carbon-magic[panel]'"
-PLOT_PX = 150
-HEAD_PX = 28
-"""The choice of the span stands above the figure."""
 MUTED = "var(--jp-ui-font-color2, #757575)"
 MARGIN = {"top": 18, "bottom": 20, "left": 42, "right": 2}
+_HERE = "1 / 1 / 2 / 2"
+"""One cell of a grid, for what lies over one another."""
 
 _VIEWS = """
 const TABLE = %s;
@@ -31,18 +31,19 @@ function render({ model, el }) {
   const root = document.createElement('div');
   el.append(root);
   const { host, end } = m_inline.inlineHost(model, root, TABLE);
-  const away = m_frame.mount(root, host);
-  return () => { away(); end(); };
+  const chart = document.createElement('div');
+  const away = m_frame.mount(root, host, { chart });
+  const gone = m_hosted.hostChart(model, chart, host);
+  return () => { gone(); away(); end(); };
 }
 export default { render };
 """
 _CHART = """
 async function render({ model, el }) {
   const root = document.createElement('div');
-  root.className = 'cbm-Panel cbm-Chart';
+  root.className = 'cbm-Chart';
   el.append(root);
-  const parts = {};
-  for (const [name, id] of Object.entries(model.get('parts'))) parts[name] = await model.widget_manager.get_model(id);
+  const parts = await m_hosted.partsOf(model);
   const { host, end } = m_inline.inlineHost(model, root, { edition: '', columns: [], rows: [], sources: {} });
   const away = m_chart.mountChart(root, host, parts);
   return () => { away(); end(); };
@@ -62,21 +63,34 @@ def panel(link: Link) -> Any:
         PanelMissing: bqplot or anywidget is not installed.
     """
     _require()
-    from ipywidgets import Layout, VBox
+    from ipywidgets import Layout
 
-    views = _fed(link, _views_esm(), style())
-    return VBox([views, chart(link)], layout=Layout(width="100%", max_width="600px", min_width="0"))
+    figure, parts = _figure()
+    views = _fed(link, _views_esm(), {**parts, "figure": figure})
+    views.layout = Layout(width="100%", max_width="600px", min_width="0")
+    return views
 
 
 def chart(link: Link) -> Any:
-    """The live power chart.
+    """The live power chart alone, for a front end that draws the views itself.
 
     Raises:
         PanelMissing: bqplot or anywidget is not installed.
     """
     _require()
-    from bqplot import Axis, Figure, LinearScale, Lines
     from ipywidgets import GridBox, Layout
+
+    figure, parts = _figure()
+    over = _fed(link, _chart_esm(), parts)
+    over.layout = Layout(width="auto", min_width="0", margin="0", grid_area=_HERE)
+    figure.layout.grid_area = _HERE
+    return GridBox([figure, over], layout=Layout(width="100%", min_width="0", grid_template_columns="minmax(0, 1fr)"))
+
+
+def _figure() -> tuple[Any, dict[str, Any]]:
+    """The figure, and the parts of it that are filled and set in the browser."""
+    from bqplot import Axis, Figure, LinearScale, Lines
+    from ipywidgets import Layout
 
     scales = {"x": LinearScale(min=-300.0, max=0.0), "y": LinearScale(min=0.0, max=5.0)}
 
@@ -84,27 +98,26 @@ def chart(link: Link) -> Any:
         return Lines(x=[-300.0, 0.0], y=[[0.0, 0.0]], scales=scales, **looks)
 
     area = lines(fill="between", fill_opacities=[0.48], stroke_width=0.0, colors=["transparent"])
-    solid = lines(stroke_width=1.5, colors=["transparent"])
-    dashed = lines(stroke_width=1.5, line_style="dashed", colors=["transparent"])
+    looks = {"measured": "solid", "modelled": "dashed", "assumed": "dotted"}
+    edges = {name: lines(stroke_width=1.5, line_style=look, colors=["transparent"]) for name, look in looks.items()}
     # Without a format bqplot computes one from the ticks, and fails where there is one only.
     plain = {"tick_format": ".0f", "tick_style": {"font-size": "11px", "fill": MUTED}}
     x_axis = Axis(scale=scales["x"], grid_lines="none", tick_values=[-240.0, -120.0, 0.0], **plain)
     y_axis = Axis(scale=scales["y"], orientation="vertical", tick_values=[0.0, 2.5, 5.0], **plain)
-    here = "1 / 1 / 2 / 2"
     figure = Figure(
-        marks=[area, solid, dashed],
+        marks=[area, *edges.values()],
         axes=[x_axis, y_axis],
         animation_duration=0,
         display_toolbar=False,
         background_style={"fill": "transparent"},
         fig_margin=MARGIN,
-        layout=Layout(width="auto", height=f"{PLOT_PX}px", min_width="0", margin=f"{HEAD_PX}px 0 0 0", grid_area=here),
+        padding_x=0.0,
+        padding_y=0.0,
+        layout=Layout(width="auto", min_width="0", margin="0"),
     )
-    over = _fed(link, _chart_esm(), style() + (BROWSER / "chart.css").read_text(encoding="utf-8"))
-    parts = {"area": area, "solid": solid, "dashed": dashed, "xAxis": x_axis, "yAxis": y_axis, **scales}
-    over.parts = {name: part.model_id for name, part in parts.items()}
-    over.layout = Layout(width="auto", min_width="0", margin="0", grid_area=here)
-    return GridBox([figure, over], layout=Layout(width="100%", min_width="0", grid_template_columns="minmax(0, 1fr)"))
+    # Its height is the stylesheet's, which knows how wide the panel is.
+    figure.add_class("cbm-Chart-figure")
+    return figure, {"area": area, **edges, "xAxis": x_axis, "yAxis": y_axis, **scales}
 
 
 def _require() -> None:
@@ -115,9 +128,11 @@ def _require() -> None:
         raise PanelMissing(f"the panel needs {error.name}, which is not installed here: {INSTALL}") from None
 
 
-def _fed(link: Link, esm: str, css: str) -> Any:
+def _fed(link: Link, esm: str, parts: dict[str, Any]) -> Any:
     """A widget that gets what is sent over the comm, from now on, and may say what a front end may say."""
-    widget = _widget_class()(_esm=esm, _css=css, opening=link.opening())
+    ids = {name: part.model_id for name, part in parts.items()}
+    css = style() + (BROWSER / "chart.css").read_text(encoding="utf-8")
+    widget = _widget_class()(_esm=esm, _css=css, opening=link.opening(), parts=ids)
     widget.on_msg(lambda _, content, __: link.heard(content))
     link.add_listener(widget.send, lambda: widget.comm is not None and os.getpid() == link.pid)
     # Who asks for it looks; what the browser says of that waits for the cells that were started meanwhile.
@@ -149,9 +164,11 @@ def _widget_class() -> Any:
 @cache
 def _views_esm() -> str:
     table = json.loads((BROWSER / "regions.json").read_text(encoding="utf-8"))
-    return bundle("inline", "frame", glue=_VIEWS % json.dumps(table, ensure_ascii=False, separators=(",", ":")))
+    return bundle(
+        "inline", "frame", "hosted", glue=_VIEWS % json.dumps(table, ensure_ascii=False, separators=(",", ":"))
+    )
 
 
 @cache
 def _chart_esm() -> str:
-    return bundle("inline", "chart", glue=_CHART)
+    return bundle("inline", "chart", "hosted", glue=_CHART)

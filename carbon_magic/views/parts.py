@@ -155,14 +155,25 @@ def place_sentence(
         said.append(written.intensity(intensity_g_per_kwh.best) + (f" ({credit})" if credit else ""))
     if pue is not None and pue != 1.0:
         said.append(f"PUE{written.NBSP}{pue:.2f}")
-    assumed = ", assumed" if source == "timezone" else ""
-    said.append(clean(found, 100) + assumed if found else found_words(source))
+    said.append(found_words(source, found))
     return ", ".join(said) + "."
 
 
-def found_words(source: str) -> str:
-    """How a region was found, in words: `set by you`, `from the time zone, assumed`."""
-    return _FOUND.get(source, f"from {clean(source, 40)}")
+def found_words(source: str, found: str = "") -> str:
+    """How a region was found, in words: `set by you`, `from the time zone Europe/Paris, assumed`.
+
+    Args:
+        found: what is known of it beside the source, with what a live provider says behind a semicolon.
+    """
+    usual = _FOUND.get(source, f"from {clean(source, 40)}")
+    if not found:
+        return usual
+    how, _, live = clean(found, 140).partition("; ")
+    if not how.startswith("from "):
+        how, live = usual, clean(found, 140)  # of a region that somebody has named only the live value is told
+    elif source == "timezone":
+        how += ", assumed"
+    return f"{how}; {live}" if live else how
 
 
 def note_sentence(note: str) -> str | None:

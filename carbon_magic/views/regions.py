@@ -92,7 +92,8 @@ def region_text(row: Region, width: int, *, ascii_only: bool = False) -> str:
     if row.pue is not None:
         year = f" ({row.pue_year})" if row.pue_year else ""
         lines += _line("PUE", f"{row.pue:.2f}{year}", width)
-    lines += _line("Where", ", ".join(_where(row)), width)
+    # Of some cloud regions a country is all that is said of the city: Ireland.
+    lines += _line("Where", ", ".join(dict.fromkeys(_where(row))), width)
     below = children(row.id) if row.kind in ("country", "subdivision") else []
     if below:
         more = f" and {len(below) - _MOST_BELOW} more" if len(below) > _MOST_BELOW else ""

@@ -1,9 +1,11 @@
-"""What the panel costs its kernel: CPU seconds a minute with somebody looking and with nobody, and bytes on the socket.
+"""What the panel costs its kernel: CPU seconds a minute with somebody looking and with nobody, bytes on the socket, and
+the memory that a day of samples takes.
 
     python tests/bench/panel.py [--seconds 30]
 
 A cell sleeps meanwhile, so that whatever CPU time the kernel uses is the sampler's and the comm's. Budgets: 0.6 s a
-minute and 8 kB/s with somebody looking.
+minute and 8 kB/s with somebody looking. The day is made up: a sample for each of its seconds, of which the second half
+may take no more than a mebibyte above the first.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import json
 import sys
 import tempfile
 import time
+import tracemalloc
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -20,8 +23,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import psutil
 from kernel.kernels import LOAD, Kernel
 
+from carbon_magic.comm import messages
+from carbon_magic.comm.samples import Sample, Samples
+
 BUDGET_CPU_S = 0.6
 BUDGET_BYTES = 8000.0
+BUDGET_GROWTH_BYTES = 2**20
+DAY_S = 86_400
 
 
 def spent(kernel: Kernel, seconds: float, comm_id: str, *, looking: bool) -> tuple[float, float]:
@@ -48,6 +56,20 @@ def spent(kernel: Kernel, seconds: float, comm_id: str, *, looking: bool) -> tup
     return cpu_s / took_s * 60.0, size / took_s
 
 
+def day() -> tuple[int, int, int]:
+    """Bytes held after half a made-up day of samples and after all of it, and those of one message of its history."""
+    samples = Samples()
+    tracemalloc.start()
+    held = []
+    for second in range(DAY_S):
+        samples.add(Sample(1.8e9 + second, 50.0 + second % 7, 120.0 + second % 11, 5.0))
+        if second in (DAY_S // 2, DAY_S - 1):
+            held.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    told = messages.rows(samples.thinned(messages.MOST_SAMPLES))
+    return held[0], held[1], len(json.dumps(told))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=30.0, help="how long each part is measured")
@@ -62,8 +84,10 @@ def main() -> int:
             kernel.close()
     print(f"nobody looks:   {closed[0]:.2f} s CPU a minute, {closed[1]:.0f} bytes a second")
     print(f"somebody looks: {looking[0]:.2f} s CPU a minute, {looking[1]:.0f} bytes a second")
-    over = looking[0] > BUDGET_CPU_S or looking[1] > BUDGET_BYTES
-    print(f"budgets: {BUDGET_CPU_S} s, {BUDGET_BYTES:.0f} bytes: {'over' if over else 'kept'}")
+    half, whole, told = day()
+    print(f"a day's samples: {half / 1024:.0f} KiB after 12 h, {whole / 1024:.0f} KiB after 24 h; told in {told} bytes")
+    over = whole - half > BUDGET_GROWTH_BYTES or looking[0] > BUDGET_CPU_S or looking[1] > BUDGET_BYTES
+    print(f"budgets: {BUDGET_CPU_S} s, {BUDGET_BYTES:.0f} bytes, flat: {'over' if over else 'kept'}")
     return int(over)
 
 

@@ -63,6 +63,12 @@ class Outcome:
         """What was printed to one stream."""
         return "".join(content["text"] for content in self.of("stream") if content["name"] == name)
 
+    def shown(self) -> list[Message]:
+        """What was published for people to see: not the kernel's own account of the request, nor what goes over
+        carbon-magic's comm, which no output holds."""
+        own = ("status", "execute_input", "comm_close")
+        return [message for message in self.published if message["msg_type"] not in own and not is_comm(message)]
+
     def value(self, name: str) -> str:
         """The text of one of the user expressions."""
         answer = self.reply["content"]["user_expressions"][name]

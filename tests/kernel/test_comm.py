@@ -21,7 +21,6 @@ SOON = (
 )
 CLEAN = """\
 get_ipython().extension_manager.unload_extension("carbon_magic")
-get_ipython().kernel.control_handlers.pop("comm_msg", None)
 """
 QUIET_FOR_S = 2.5
 """Long enough for two readings at rest."""
@@ -48,8 +47,12 @@ class Front:
     def say(self, data: Any, channel: str = "shell", comm_id: str | None = None) -> None:
         """Send a message to the comm."""
         session = self.kernel.client.session
-        message = session.msg("comm_msg", {"comm_id": comm_id or self.comm_id, "data": data})
-        getattr(self.kernel.client, f"{channel}_channel").send(message)
+        content = {"comm_id": comm_id or self.comm_id, "data": data}
+        if channel == "control":
+            request = session.msg("comm_info_request", {"target_name": "carbon_magic", "carbon_magic": content})
+            self.kernel.client.control_channel.send(request)
+        else:
+            self.kernel.client.shell_channel.send(session.msg("comm_msg", content))
 
     def close(self) -> None:
         """What a front end does that does not know the target."""
@@ -209,6 +212,30 @@ def test_tracking_is_switched(front: Front) -> None:
         assert front.kernel.ask("__import__('carbon_magic.session').session.current().tracking") == str(on)
 
 
+def test_the_chart_is_made_once_for_all_who_ask(front: Front) -> None:
+    front.load()
+    installed = front.kernel.ask("all(map(__import__('importlib.util').util.find_spec, ('bqplot', 'anywidget')))")
+    front.say({"type": "chart"})
+    if installed != "True":
+        refused = front.until("refused")
+        assert refused["what"] == "chart"
+        assert "carbon-magic[panel]" in refused["why"]
+        return
+    first = front.until("chart")["model_id"]
+    front.say({"type": "chart"})
+    assert front.until("chart")["model_id"] == first
+    assert front.kernel.ask(f"type({LINK}._chart.children[0]).__name__") == "'Figure'"
+
+
+def test_a_comm_that_is_closed_leaves_the_widgets_their_leases(front: Front) -> None:
+    front.load()
+    front.say({"type": "lease", "view": "test"})
+    front.kernel.run(f"{LINK}.heard({{'type': 'lease', 'view': 'test'}})", allow_error=False)
+    assert front.kernel.ask(f"sorted({LINK}.leases._until)") == "['comm:test', 'widget:test']"
+    front.close()
+    assert front.kernel.ask(f"sorted({LINK}.leases._until)") == "['widget:test']"
+
+
 HOSTILE: list[Any] = [
     None,
     7,
@@ -255,25 +282,26 @@ def test_a_front_end_that_does_not_know_the_target_is_left_alone(front: Front) -
 
 
 def test_unloading_closes_it_and_gives_back_the_control_channel(front: Front) -> None:
-    handlers = "sorted(get_ipython().kernel.control_handlers)"
+    handlers = "{kind: str(one) for kind, one in get_ipython().kernel.control_handlers.items()}"
     before = front.kernel.ask(handlers)
     front.load()
-    assert "comm_msg" in front.kernel.ask(handlers)
+    assert front.kernel.ask(handlers) != before
     closed = front.kernel.run("%unload_ext carbon_magic").of("comm_close")
     assert [content["comm_id"] for content in closed] == [front.comm_id]
     assert front.kernel.ask(handlers) == before
 
 
-def test_other_comms_on_the_control_channel_go_where_they_went_before(front: Front) -> None:
-    front.kernel.run(
-        "_seen = []\nget_ipython().kernel.control_handlers['comm_msg'] = lambda *a: _seen.append(a[2]['content']['data'])",
-        allow_error=False,
-    )
+def test_requests_for_comms_are_answered_as_before_whatever_rides_on_them(front: Front) -> None:
     front.load()
-    front.say({"n": 1}, "control", comm_id="another")
-    front.say({"type": "region", "region": "SE"}, "control")
+    client = front.kernel.client
+    for rider in ({}, {"carbon_magic": {"comm_id": front.comm_id, "data": {"type": "region", "region": "SE"}}}):
+        sent = client.session.msg("comm_info_request", {"target_name": "carbon_magic", **rider})
+        client.control_channel.send(sent)
+        while (reply := client.control_channel.get_msg(timeout=TIMEOUT_S))["parent_header"]["msg_id"] != sent["msg_id"]:
+            pass
+        assert reply["msg_type"] == "comm_info_reply"
+        assert reply["content"]["comms"] == {front.comm_id: {"target_name": "carbon_magic"}}
     front.until("state", lambda state: state["region"]["id"] == "SE")
-    assert front.kernel.ask("_seen") == "[{'n': 1}]"
 
 
 def test_a_forked_child_says_nothing(front: Front) -> None:

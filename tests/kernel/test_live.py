@@ -54,7 +54,7 @@ def test_live_by_magic(start: Start, server: Service, tmp_path: Path) -> None:
     assert "Live intensity by Electricity Maps, set by you." in shown
     assert "Zone FR: 43 g CO2e/kWh (34–52) from" in shown.replace("\xa0", " ")
     assert "(Electricity Maps, live)" in shown
-    assert "the zone's name and your token, to api.electricitymaps.com" in shown
+    assert f"the zone's name and your token, to {server.url.removeprefix('http://')}" in shown
     assert server.asked[0][1]["auth-token"] == TOKEN
     asked = len(server.asked)
     out = kernel.run("import time; time.sleep(0.3)", allow_error=False)
@@ -76,7 +76,9 @@ def test_live_by_magic(start: Start, server: Service, tmp_path: Path) -> None:
     assert records(kernel) > 0
     assert kernel.ask(f"{LAST}.intensity_source") == "'Ember, no live value'"
 
-    assert "Live intensity is off" in said(kernel, "%carbon live off")
+    off = said(kernel, "%carbon live off")
+    assert "Live intensity is off" in off
+    assert "To ask Electricity Maps, with a token of yours: %carbon live electricitymaps" in off
     assert "live" not in said(kernel, "%carbon region")
     assert trouble(kernel) == "(None, None)"
     kept = [path.read_bytes() for path in (tmp_path / "home").rglob("*") if path.is_file()]

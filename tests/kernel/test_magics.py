@@ -356,7 +356,10 @@ def test_wrong_region_of_the_environment(start: Start) -> None:
     kernel = start(environ={"CARBON_MAGIC_REGION": "Fance"})
     outcome = kernel.run(LOAD)
     assert outcome.status == "error"
-    assert "France" in outcome.content["evalue"]
+    assert outcome.content["ename"] == "UsageError"
+    assert outcome.content["evalue"].startswith(
+        'carbon_magic: CARBON_MAGIC_REGION: No region "Fance". Nearest: FR (France)'
+    )
     assert kernel.run("x = 1\nx").published[2:-1] != []
     assert kernel.run("%carbon").status == "error"
     kernel.run("import os\nos.environ['CARBON_MAGIC_REGION'] = 'FR'", allow_error=False)

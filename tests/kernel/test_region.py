@@ -32,6 +32,7 @@ def test_a_time_zone_is_a_place_until_somebody_says_another(start: Start) -> Non
     assert "from the time zone Europe/Paris, assumed" in shown
     assert "from the time zone Europe/Paris, assumed" in text(kernel.run("%carbon", allow_error=False))
     assert "set by you" in text(kernel.run("%carbon region DE", allow_error=False))
+    assert "Cote d'Ivoire, " in text(kernel.run("%carbon region Côte d'Ivoire", allow_error=False))
     assert "Europe/Paris" in text(kernel.run("%carbon region auto", allow_error=False))
 
 

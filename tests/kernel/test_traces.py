@@ -33,7 +33,9 @@ def _traces():
             pass  # the number that the listing itself had
     return json.dumps({
         "threads": sorted(t.name for t in threading.enumerate()),
-        "descriptors": sorted(l for l in links if "history" not in l and not l.startswith(f"/proc/{os.getpid()}/fd")),
+        # ipykernel makes a pair of these for each thread that sends, and collects those of ended threads now and then.
+        "descriptors": sorted(l for l in links if "history" not in l and l != "anon_inode:[eventfd]"
+                              and not l.startswith(f"/proc/{os.getpid()}/fd")),
         "callbacks": {e: [name(f) for f in fs] for e, fs in shell.events.callbacks.items()},
         "transformers": [name(f) for f in (*shell.input_transformers_cleanup, *shell.input_transformers_post)],
         "line transforms": [name(f) for f in shell.input_transformer_manager.line_transforms],
@@ -88,7 +90,7 @@ def test_unloading_leaves_nothing(kernel: Kernel) -> None:
     kernel.run("%carbon\n%carbon cells\n%carbon doctor\n%config CarbonMagic.pue = 1.2", allow_error=False)
     kernel.request("complete_request", {"code": "%carbon region a", "cursor_pos": 16})
     outcome = kernel.run(UNLOAD, allow_error=False)
-    assert outcome.published[2:-1] == []
+    assert outcome.shown() == []
     kernel.run("del r", silent=True, store_history=False, allow_error=False)
     assert traces(kernel) == before
     outcome = kernel.run("%carbon")
@@ -119,7 +121,7 @@ def test_reloading_works_and_again(kernel: Kernel) -> None:
     loaded = traces(kernel)
     for _ in range(2):
         outcome = kernel.run("%reload_ext carbon_magic", allow_error=False)
-        assert outcome.published[2:-1] == []
+        assert outcome.shown() == []
         assert traces(kernel) == loaded
         outcome = kernel.run("%%carbon -o r\nx = 1\nx", allow_error=False)
         assert len(outcome.panels()) == 1

@@ -72,6 +72,20 @@ def test_in_a_tracked_kernel_it_is_part_of_its_cell(kernel: Callable[[], Kernel]
     assert {kind for (kind,) in rows(tmp_path, "SELECT kind FROM sessions")} == {"kernel"}
 
 
+def test_a_generator_in_a_tracked_kernel_is_part_of_its_cell_too(kernel: Callable[[], Kernel], tmp_path: Path) -> None:
+    one = kernel()
+    one.run(LOAD, allow_error=False)
+    one.run(
+        "import time\nfrom carbon_magic import track\n@track\ndef items():\n    for number in range(3):\n"
+        "        time.sleep(0.05)\n        yield number\nused = list(items())",
+        allow_error=False,
+    )
+    assert one.ask("(used, len(items.track.runs), items.track.energy_j > 0)") == "([0, 1, 2], 1, True)"
+    assert records(one) == 1
+    ends(one)
+    assert rows(tmp_path, "SELECT count(*) FROM records WHERE label = 'items'") == [(0,)]
+
+
 def test_it_goes_on_from_cell_to_cell_and_in_tasks(kernel: Callable[[], Kernel]) -> None:
     one = kernel()
     one.run(LOAD, allow_error=False)

@@ -713,7 +713,7 @@ def test_our_descriptors_closed_by_a_cell(start: Start) -> None:
     assert kernel.run("%carbon").status == "ok"
     assert kernel.run("%%carbon\n2 + 2").of("execute_result")[0]["data"]["text/plain"] == "4"
     outcome = kernel.run("%unload_ext carbon_magic")
-    assert (outcome.status, outcome.published[2:-1]) == ("ok", [])
+    assert (outcome.status, outcome.shown()) == ("ok", [])
 
 
 def test_a_file_of_the_users_that_got_a_number_of_ours_stays_open(start: Start) -> None:

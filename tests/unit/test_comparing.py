@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+import re
+import subprocess
+import sys
 from datetime import datetime, time, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -18,9 +22,11 @@ from carbon_magic.commands.elsewhere import OPTIONS, elsewhere, parse
 from carbon_magic.commands.forecast import forecast_sentence
 from carbon_magic.commands.methods import methods_page
 from carbon_magic.grid.choice import SPREAD, Wanted, choose_regions
+from carbon_magic.grid.choose import VARIABLES
 from carbon_magic.grid.compare import compare
 from carbon_magic.grid.intensity import place
-from carbon_magic.grid.live.provider import Reading
+from carbon_magic.grid.live.carbonintensity import FACTOR, OFFSET_G_PER_KWH
+from carbon_magic.grid.live.provider import LEAST_G_PER_KWH, MEASURED_HALF, Reading
 from carbon_magic.grid.live.zone import Quote, Zone
 from carbon_magic.grid.regions import UnknownRegion, all_regions, by_id
 from carbon_magic.ledger.record import CellRecord
@@ -35,8 +41,13 @@ FIELDS = (
 
 
 @pytest.fixture(autouse=True)
-def no_region(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("CARBON_MAGIC_REGION", raising=False)
+def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A machine that tells nothing of where it is; its root."""
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setitem(os.environ, "CARBON_MAGIC_ROOT", str(tmp_path))
+    monkeypatch.setitem(os.environ, "TZ", "UTC")
+    return tmp_path
 
 
 def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -106,6 +117,45 @@ def test_the_environment_says_where_here_is(
     assert rows_of(capsys, "--energy-kwh", "1", "--to", "SE")[0]["region"] == "DE"
 
 
+def test_else_here_is_where_the_machine_is_and_how_it_was_found_is_said(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, nowhere: Path
+) -> None:
+    asked = ("--energy-kwh", "1", "--to", "SE")
+    assert "Region unknown (time zone UTC), so nothing" in printed(capsys, *asked)
+    monkeypatch.setitem(os.environ, "TZ", "Europe/Paris")
+    how = "from the time zone Europe/Paris, assumed"
+    assert f"Here: {how}." in printed(capsys, *asked)
+    here, sweden = rows_of(capsys, *asked)
+    assert (here["region"], here["note"], sweden["note"]) == ("FR", how, None)
+    (nowhere / "run/cloud-init").mkdir(parents=True)
+    told = {"v1": {"cloud_name": "aws", "region": "us-west-2"}}
+    (nowhere / "run/cloud-init/instance-data.json").write_text(json.dumps(told))
+    here = rows_of(capsys, *asked)[0]
+    assert (here["region"], here["pue"]) == ("aws:us-west-2", 1.12)
+    assert here["note"].startswith("from cloud-init: aws us-west-2; city as listed")
+    monkeypatch.setitem(os.environ, "CARBON_MAGIC_REGION", "DE")
+    assert rows_of(capsys, *asked)[0]["region"] == "DE", "what was said wins"
+    assert "Here:" not in printed(capsys, *asked)
+    assert rows_of(capsys, *asked, "--from", "unknown")[0]["emissions_g"] is None
+
+
+def test_own_figures_of_the_environment_are_here_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(os.environ, "CARBON_MAGIC_INTENSITY", "24")
+    monkeypatch.setitem(os.environ, "CARBON_MAGIC_PUE", "1.5")
+    here, sweden = rows_of(capsys, "--energy-kwh", "1", "--to", "SE")
+    assert (here["region"], here["intensity_g_per_kwh"], here["pue"]) == ("own", 24.0, 1.5)
+    assert (sweden["region"], sweden["pue"]) == ("SE", 1.5)
+    assert [row["pue"] for row in rows_of(capsys, "--energy-kwh", "1", "--to", "SE", "--pue", "2")] == [2.0, 2.0]
+    monkeypatch.setitem(os.environ, "CARBON_MAGIC_INTENSITY", "much")
+    assert "CARBON_MAGIC_INTENSITY is a number" in refused(capsys, "--energy-kwh", "1", "--to", "SE")
+    assert rows_of(capsys, "--energy-kwh", "1", "--from", "PL", "--to", "SE")[0]["pue"] == 1.0
+    monkeypatch.delitem(os.environ, "CARBON_MAGIC_INTENSITY")
+    monkeypatch.setitem(os.environ, "CARBON_MAGIC_REGION", "Frnace")
+    assert "CARBON_MAGIC_REGION: No region" in refused(capsys, "--energy-kwh", "1", "--to", "SE")
+
+
 def test_a_pue_of_ones_own(capsys: pytest.CaptureFixture[str]) -> None:
     rows = rows_of(capsys, "--energy-kwh", "1", "--from", "PL", "--to", "SE", "aws:eu-north-1", "--pue", "1.5")
     assert [row["pue"] for row in rows] == [1.5, 1.1, 1.5]
@@ -160,6 +210,17 @@ def test_what_cannot_be_done_is_said_in_a_line(
     said = refused(capsys, *arguments)
     assert words in said
     assert "\x1b" not in said
+
+
+def test_a_file_of_own_data_that_is_not_there_is_named_without_what_a_terminal_obeys(
+    nowhere: Path,
+) -> None:
+    environ = {**os.environ, "CARBON_MAGIC_DATA": str(nowhere / "\x1b[31mno.csv")}
+    asked = [sys.executable, "-m", "carbon_magic", "compare", "--energy-kwh", "1", "--from", "FR"]
+    told = subprocess.run(asked, env=environ, capture_output=True, text=True, check=False, timeout=60)
+    assert (told.returncode, told.stdout) == (2, "")
+    assert "No such file" in told.stderr
+    assert "\x1b" not in told.stderr
 
 
 # Which regions
@@ -286,8 +347,23 @@ def test_the_page_ships_and_is_the_one_of_the_repository(capsys: pytest.CaptureF
     page = capsys.readouterr().out
     assert page == docs.read_text(encoding="utf-8")
     assert methods_page()._repr_mimebundle_()["text/markdown"] + "\n" == page
-    for row in ("| France | 56.0 | 41 (25 to 79) |", "| Quebec | 3.9 | 28 (17 to 39) |"):
-        assert row in page
+    listed = re.findall(
+        r"^\| ([A-Z][\w ]+) \| ([\d.]+) \| (\d+) \((\d+) to (\d+)\) \| .* \| (.*) \|$", page, re.MULTILINE
+    )
+    assert len(listed) == 10
+    for name, theirs, *figures, said in listed:
+        ours = place(name, "user").intensity_g_per_kwh
+        shown = [round(ours.best), math.floor(ours.low + 1e-9), math.ceil(ours.high - 1e-9)]
+        assert [int(figure) for figure in figures] == shown, name
+        assert (said == "within our range") == (ours.low <= float(theirs) <= ours.high), name
+    # What it says of live values is what the code does.
+    half_width = f"±{MEASURED_HALF:.0%} where the mix".replace("%", " %")
+    for words in (
+        half_width,
+        f"{FACTOR} × direct + {OFFSET_G_PER_KWH:.0f} g/kWh",
+        f"below {LEAST_G_PER_KWH:.0f} g/kWh",
+    ):
+        assert words in page
 
 
 # A forecast

@@ -72,6 +72,7 @@ def test_a_command_keeps_its_input_output_and_exit_status(environ: dict[str, str
     assert "error after" in done.stderr
     assert "this command's share" in " ".join(done.stderr.split())
     assert "France" in done.stderr
+    assert done.stderr.endswith("\n  How the figures are made: carbon-magic methods\n")
     assert "\x1b" not in done.stderr
     (record,) = rows(tmp_path)
     assert (record["label"], record["status"], record["region"], record["final"]) == (name, "error", "FR", 1)
@@ -127,6 +128,7 @@ def test_what_cannot_be_run_is_one_line_and_the_shells_own_status(environ: dict[
     plain.write_text("x", encoding="ascii")
     for command, status, said in (
         ("no-such-command", 127, "command not found"),
+        ("", 127, "'': command not found"),
         (str(tmp_path / "no/such"), 127, "command not found"),
         (str(plain), 126, "Permission denied"),
         (str(tmp_path), 126, "Permission denied"),

@@ -46,6 +46,7 @@ def test_one_region_shows_the_published_direct_figure_apart(capsys: Capture) -> 
     assert "207.51 g CO2e/kWh" in text
     assert "not comparable" in text
     assert "not comparable" not in "\n".join(lines(capsys, "france"))
+    assert "Where      Ireland, Europe, European Union" in lines(capsys, "azure:northeurope")
 
 
 def test_json_is_an_array_on_one_basis(capsys: Capture) -> None:

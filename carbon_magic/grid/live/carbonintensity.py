@@ -23,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 
 from carbon_magic.grid.live.provider import Get, LiveError, Reading, field, moment
-from carbon_magic.grid.live.token import base_url
+from carbon_magic.grid.live.token import base_url, host
 from carbon_magic.grid.regions import UnknownRegion, region
 
 BASE_URL = "https://api.carbonintensity.org.uk"
@@ -63,10 +63,10 @@ class CarbonIntensity:
 
     name = "carbonintensity"
     title = "Carbon Intensity API"
-    sends = "the number of a part of Great Britain if you name one, to api.carbonintensity.org.uk"
 
     def __init__(self, environ: Mapping[str, str] = os.environ, address: str | None = None) -> None:
         self._address = address or base_url(environ, self.name, BASE_URL)
+        self.sends = f"the number of a part of Great Britain if you name one, to {host(self._address)}"
 
     def zone(self, region_id: str) -> str | None:
         try:

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from carbon_magic.grid.live.provider import Get, LiveError, Reading, field, moment
-from carbon_magic.grid.live.token import Token, base_url
+from carbon_magic.grid.live.token import Token, base_url, host
 from carbon_magic.grid.regions import UnknownRegion, region
 
 BASE_URL = "https://api.electricitymaps.com"
@@ -45,11 +45,11 @@ class ElectricityMaps:
 
     name = "electricitymaps"
     title = "Electricity Maps"
-    sends = "the zone's name and your token, to api.electricitymaps.com"
 
     def __init__(self, environ: Mapping[str, str] = os.environ, address: str | None = None) -> None:
         self._address = address or base_url(environ, self.name, BASE_URL)
         self._token = Token(self.name, environ)
+        self.sends = f"the zone's name and your token, to {host(self._address)}"
 
     def zone(self, region_id: str) -> str | None:
         try:

@@ -24,6 +24,9 @@ GROUP = "carbon_magic.intensity"
 """The entry point group."""
 MOST_G_PER_KWH = 2000.0
 """No grid emits more: lignite in old plants is about 1,300 g/kWh over its life cycle (IPCC AR5 has 910 for coal)."""
+LEAST_G_PER_KWH = 1.0
+"""And none less over its life cycle: the least that IPCC AR5 has of any plant is 1 g/kWh (hydropower, Annex III, Table
+A.III.2). Direct emissions may be 0."""
 MEASURED_HALF = 0.20
 ESTIMATED_HALF = 0.40
 AHEAD = timedelta(minutes=5)
@@ -123,6 +126,8 @@ def checked(reading: Reading, now: datetime) -> Reading:
         raise LiveError("answers without a number")
     if not math.isfinite(value) or not 0.0 <= value <= MOST_G_PER_KWH:
         raise LiveError(f"answers {value:g} g/kWh, which no grid emits")
+    if reading.basis == "lifecycle" and value < LEAST_G_PER_KWH:
+        raise LiveError(f"answers {value:g} g/kWh, which no grid emits over its life cycle")
     length = reading.ends - reading.begins
     if not timedelta(0) < length <= LONGEST:
         raise LiveError("answers with times that are out of order")
@@ -149,7 +154,7 @@ def lifecycle_range(provider: Provider, reading: Reading, *, passed: bool = Fals
         if not isinstance(provider, Converts):
             raise LiveError("gives emissions at the power plant alone, and not how they become life-cycle figures")
         best, half = provider.lifecycle(reading.g_per_kwh), ESTIMATED_HALF
-        if not math.isfinite(best) or best < 0.0:
+        if not LEAST_G_PER_KWH <= best <= MOST_G_PER_KWH * 2.0:
             raise LiveError("converts its value to one that cannot be")
     return Interval(best * (1.0 - half), best, best * (1.0 + half))
 

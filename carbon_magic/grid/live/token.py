@@ -84,3 +84,8 @@ def base_url(environ: Mapping[str, str], provider: str, usual: str) -> str:
     if not safe or parts.hostname is None or parts.query or parts.fragment or "@" in parts.netloc:
         raise ValueError(f"{variable} is no address of the form https://host/path")
     return said
+
+
+def host(address: str) -> str:
+    """Whom an address asks: its name, with the port where it has one."""
+    return urlsplit(address).netloc

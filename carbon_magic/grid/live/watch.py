@@ -290,8 +290,9 @@ class Live:
         except Exception as error:  # another package's code, or an answer that nobody thought of
             self._failed(zone, LiveError(f"cannot be asked ({type(error).__name__})"))
         finally:
-            if zone.ahead_wanted:
+            if zone.ahead_wanted and zone.trouble is None:
                 self._look_ahead(zone)
+            zone.ahead_wanted = False  # one that has just refused is not asked for more
             zone.asked = False
             zone.tried.set()
 
@@ -319,7 +320,6 @@ class Live:
         stored.write(self.chosen.name, zone.name, self._environ, stored.Kept(reading, asked_at))
 
     def _look_ahead(self, zone: Zone) -> None:
-        zone.ahead_wanted = False
         zone.ahead_next_s = self._monotonic() + AHEAD_S
         if not isinstance(self._provider, Forecasts):
             return

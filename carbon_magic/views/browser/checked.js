@@ -152,6 +152,7 @@ export function totalsOf(value) {
       power_w: numberOf(figure.power_w),
       provenance,
       origin: nameOf(figure.origin) ?? provenance,
+      counts: figure.counts !== false,
     };
   }
   return {

@@ -36,6 +36,7 @@ const ICONS = {
     ['circle', { ...LINE, cx: '7', cy: '7', r: '4.2' }],
     ['path', { ...LINE, d: 'm10.2 10.2 3.3 3.3' }],
   ],
+  table: [['path', { ...LINE, d: 'M2.8 3.3h10.4v9.4H2.8ZM2.8 6.5h10.4M2.8 9.6h10.4M6.6 6.5v6.2' }]],
   close: [['path', { ...LINE, d: 'm4 4 8 8M12 4l-8 8' }]],
 };
 

@@ -59,8 +59,13 @@ export function mount(root, host, parts = {}) {
   root.append(panel);
 
   const spark = el('div');
-  if (parts.chart) power.body.append(parts.chart);
+  const { chart } = parts;
+  if (chart) power.body.append(chart);
   power.body.append(spark);
+  const charted = () => show(spark, !chart?.childElementCount);
+  const filled = new MutationObserver(charted);
+  if (chart) filled.observe(chart, { childList: true });
+  charted();
 
   let drawnFace = '';
   const draw = () => {
@@ -90,7 +95,6 @@ export function mount(root, host, parts = {}) {
     show(cells.element, whole && !state.partial);
     show(whatIf.element, known && state.region !== null);
     show(sources.element, whole && state.sources.length > 0);
-    show(spark, !parts.chart?.childElementCount);
     power.answer(powerAnswer(state, host));
     cells.answer(cellsAnswer(host, cells.isOpen()), true);
     whatIf.answer(whatIfAnswer(host));
@@ -119,6 +123,7 @@ export function mount(root, host, parts = {}) {
   ];
   return () => {
     for (const end of ends) end();
+    filled.disconnect();
     panel.remove();
   };
 

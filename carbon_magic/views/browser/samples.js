@@ -54,7 +54,7 @@ function merged(samples, width) {
     const same = (/** @type {Sample} */ row) => Math.floor(row[0] / width) === bucket && !isGap(row);
     while (!isGap(samples[from]) && to < samples.length && same(samples[to])) to += 1;
     const part = samples.slice(from, to);
-    result.push(part.length === 1 ? part[0] : [part[0][0], ...meanOf(part)]);
+    result.push(part.length === 1 ? part[0] : [part[0][0], ...wattsMean(part)]);
     from = to;
   }
   return result;
@@ -72,7 +72,7 @@ export function isGap([, cpu, gpu, dram]) {
  * @param {readonly Sample[]} samples
  * @returns {[number | null, number | null, number | null]}
  */
-function meanOf(samples) {
+function wattsMean(samples) {
   const mean = (/** @type {1 | 2 | 3} */ domain) => {
     const known = samples.map((sample) => sample[domain]).filter((value) => value !== null);
     return known.length ? known.reduce((sum, value) => sum + value, 0) / known.length : null;

@@ -19,9 +19,9 @@ const HEIGHT = 48;
 /** Watts of the top, at least: what draws little is not blown up. */
 const LEAST_TOP = 5;
 /** Gaps are rows of nulls, and at rest a kernel samples slowly; but nothing is drawn through a step longer than this. */
-const GAP_S = 120;
+const BREAK_S = 120;
 /** From below: each one's place in a sample. @type {[Domain, 1 | 2 | 3][]} */
-const STACK = [
+const LAYERS = [
   ['dram', 3],
   ['cpu', 1],
   ['gpu', 2],
@@ -64,7 +64,7 @@ export function mountSpark(root, host) {
     const { samples, totals } = host.state();
     const now = samples.length ? samples[samples.length - 1][0] : 0;
     const shown = samples.slice(firstAfter(samples, now - SPAN_S));
-    const domains = STACK.filter(([domain, at]) => totals?.domains[domain] || shown.some((row) => row[at] !== null));
+    const domains = LAYERS.filter(([domain, at]) => totals?.domains[domain] || shown.some((row) => row[at] !== null));
     const totalsOfRows = shown.map(wattsOf).filter((watts) => watts !== null);
     const highest = Math.max(LEAST_TOP, ...totalsOfRows);
     const layers = stacked(shown, domains, now, highest * 1.05);
@@ -208,7 +208,7 @@ function withoutGaps(samples) {
       last = null;
       continue;
     }
-    if (last && row[0] - last[0] <= GAP_S) runs[runs.length - 1].push(row);
+    if (last && row[0] - last[0] <= BREAK_S) runs[runs.length - 1].push(row);
     else runs.push([row]);
     last = row;
   }

@@ -33,6 +33,8 @@ export interface DomainFigure {
   provenance: Provenance;
   /** The sensor's short name where measured ("RAPL", "NVML"), else the provenance. */
   origin: string;
+  /** Whether its sensors count joules, so that nothing is lost between two readings; false where watts are read. */
+  counts: boolean;
 }
 
 export interface Totals {

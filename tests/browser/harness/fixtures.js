@@ -259,7 +259,16 @@ export const FIXTURES = {
         cell(1, 3e-4, { below_resolution: true, duration_s: 0.04 }),
         cell(2, 1e-9, { below_resolution: true, duration_s: 0.001 }),
       ]),
-      tick({ totals: totals(4e-4, { power_w: 0.04, mean_power_w: 0.0004, between_j: about(1e-5 * WH) }), running: [] }),
+      tick({
+        // The longest headline: 0.10 mg CO2e.
+        totals: totals(4e-4, {
+          emissions_g: about(1e-4, 0.77, 1.98),
+          power_w: 0.04,
+          mean_power_w: 0.0004,
+          between_j: about(1e-5 * WH),
+        }),
+        running: [],
+      }),
     ),
   hostile: () =>
     changed(

@@ -20,7 +20,7 @@ def test_a_lease_holds_for_a_minute_and_to_the_end_of_the_cell_that_runs_then() 
     assert not leases.watched(3600.0)
 
 
-def test_ticks_go_on_for_half_a_minute_after_the_last_cell() -> None:
+def test_ticks_go_on_for_a_while_after_the_last_cell() -> None:
     leases = Leases()
     leases.take("view", 0.0)
     assert not leases.watched(1.0)

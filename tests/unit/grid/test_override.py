@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -54,6 +55,25 @@ def test_a_row_replaces_what_it_gives_and_leaves_the_rest(lay: Lay) -> None:
     )
     assert (found.name, found.intensity_source, found.intensity_year) == ("France", "RTE", 2026)
     assert len(all_regions()) == 491
+
+
+def test_a_country_goes_by_its_iso3_code_too(lay: Lay) -> None:
+    lay("id,intensity_g_per_kwh\nFRA,24\n")
+    assert place("FR", "user").intensity_g_per_kwh.best == place("aws:eu-west-3", "user").intensity_g_per_kwh.best == 24
+    assert len(all_regions()) == 491
+    lay("id,intensity_g_per_kwh\nFRA,24\nFR,25\n")
+    with pytest.raises(DataFileError, match="line 3, column id: FR is there twice"):
+        require()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with a name are POSIX's")
+def test_what_is_no_plain_file_is_not_waited_for(lay: Lay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero"), tmp_path):
+        monkeypatch.setenv("CARBON_MAGIC_DATA", str(path))
+        forget()
+        with pytest.raises(DataFileError, match=f"{path}: (not a plain file|Is a directory)"):
+            require()
 
 
 def test_a_figure_without_a_range_has_forty_percent(lay: Lay) -> None:

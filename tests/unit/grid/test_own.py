@@ -107,6 +107,8 @@ def test_what_cannot_be_is_refused_in_words(line: str, words: list[str]) -> None
 def test_the_line_of_a_region_of_several_words() -> None:
     assert parse_region_line(["United", "States", "--pue", "1.2"]) == Said("United States", pue=1.2)
     assert parse_region_line(["auto"]) is None
+    with pytest.raises(ValueError, match="stands alone"):
+        parse_region_line(["auto", "--pue", "1.2"])
 
 
 def test_the_environment_says_the_same() -> None:
@@ -131,7 +133,12 @@ def test_the_environment_says_the_same() -> None:
     [
         ({"CARBON_MAGIC_INTENSITY": "lots"}, "CARBON_MAGIC_INTENSITY"),
         ({"CARBON_MAGIC_PUE": "nan"}, "CARBON_MAGIC_PUE"),
-        ({"CARBON_MAGIC_INTENSITY_LOW": "20"}, "range"),
+        ({"CARBON_MAGIC_INTENSITY_LOW": "20"}, "CARBON_MAGIC_INTENSITY_LOW: .* range"),
+        ({"CARBON_MAGIC_INTENSITY": "0"}, "CARBON_MAGIC_INTENSITY: "),
+        ({"CARBON_MAGIC_PUE": "0.2", "CARBON_MAGIC_REGION": "FR"}, "CARBON_MAGIC_PUE: "),
+        ({"CARBON_MAGIC_PUE": "0.2"}, "CARBON_MAGIC_PUE: "),
+        ({"CARBON_MAGIC_MIX": "wnd=1"}, "CARBON_MAGIC_MIX: .*Nearest: wind"),
+        ({"CARBON_MAGIC_REGION": "Frnace"}, r"CARBON_MAGIC_REGION: .*Nearest: FR \(France\)"),
     ],
 )
 def test_a_wrong_word_of_the_environment_is_an_error(environ: dict[str, str], word: str) -> None:

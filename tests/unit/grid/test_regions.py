@@ -161,4 +161,8 @@ def test_the_table_ships_with_its_sources_and_licences() -> None:
         assert f"`{word}`" in readme or word in ("name", "provider", "city", "latitude", "longitude"), word
     assert "Open Government Licence - Canada" in readme
     licences = {path.name for path in (DATA / "LICENSES").iterdir()}
-    assert {"Apache-2.0.txt", "MIT.txt", "CC-BY-4.0.txt", "Open-Government-Licences.txt"} <= licences
+    texts = {"Apache-2.0.txt", "MIT.txt", "CC-BY-4.0.txt", "Open-Government-Licences.txt", "Licence-Ouverte-2.0.txt"}
+    assert texts <= licences
+    attribution = readme.partition("## Attribution")[2]
+    for name in ("CC BY 4.0", "Open Government Licence v3.0", "Licence Ouverte 2.0", "Apache-2.0", "MIT"):
+        assert name in attribution, name

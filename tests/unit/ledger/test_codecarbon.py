@@ -322,6 +322,7 @@ def test_our_own_export_is_not_counted_twice(home: Path, tmp_path: Path, capsys:
     ("values", "reason"),
     [
         ({"energy_consumed": "nan"}, "energy_consumed is 'nan'"),
+        ({"energy_consumed": "1_0"}, "energy_consumed is '1_0'"),
         ({"emissions": "inf"}, "emissions is 'inf'"),
         ({"cpu_energy": "-1e-6"}, "cpu_energy is '-1e-6'"),
         ({"energy_consumed": "1e300"}, "energy_consumed is '1e300'"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import sys
 from pathlib import Path
@@ -198,6 +199,19 @@ def test_a_place_to_write_to_that_is_none_is_refused(
         assert said in err
         assert err.count("\n") == 1
         assert before is None or out.read_bytes() == before
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_a_pipe_is_refused_at_once_wherever_a_file_is_asked_for(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pipe, good = tmp_path / "pipe", tmp_path / "good.db"
+    os.mkfifo(pipe)
+    write(good, [session()], [cell()])
+    for asked in (["merge", str(pipe)], ["merge", str(good), "-o", str(pipe)], ["import", str(pipe)]):
+        assert main(asked) == 2
+        assert "is no ordinary file" in capsys.readouterr().err
+    assert content() == ([], [])
 
 
 def test_rows_that_make_no_sense_are_said(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

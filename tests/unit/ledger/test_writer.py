@@ -213,6 +213,25 @@ def test_a_broken_file_is_set_aside_with_its_log_and_a_new_one_begun(writers: Wr
     assert "was broken; it is set aside as" in problem
 
 
+def test_what_was_set_aside_is_said_by_every_later_session_and_reader(writers: Writers, home: Path) -> None:
+    home.mkdir()
+    own(home).write_bytes(b"this is no database " * 500)
+    first = writers()
+    first.put_record(cell())
+    assert first.close()
+    later = writers("2" * 32)
+    later.put_record(cell("b", "2" * 32))
+    assert later.flush(10.0)
+    (aside,) = home.glob("*.corrupt-*")
+    said = f"{aside.name} was broken and is set aside; delete it once you need it no more"
+    assert later.problems() == [said]
+    with Reader(home) as reader:
+        assert reader.problems == [said]
+    aside.unlink()
+    with Reader(home) as reader:
+        assert reader.problems == []
+
+
 def test_a_file_that_breaks_while_it_is_open_is_set_aside_too(writers: Writers, home: Path) -> None:
     home.mkdir()
     writer = writers(CARBON_MAGIC_MOUNTINFO=str(home / "none"))

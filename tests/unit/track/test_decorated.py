@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import gc
 import inspect
+import pickle
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 from unit.track.work import forget, machine_j, rows, spend
 
 from carbon_magic import track
+from carbon_magic.tracking import Track
 
 
 def test_a_decorated_function_is_what_it_was(root: Path) -> None:
@@ -195,3 +198,22 @@ def test_an_awaitable_generator_stays_one() -> None:
         return await nap()
 
     assert asyncio.run(use()) == 5
+
+
+def test_what_was_measured_stays_here_when_a_function_is_copied_or_sent_elsewhere(root: Path) -> None:
+    @track("work", region="FR", keep=False)
+    def work() -> float:
+        spend(root, 4.0)
+        return 4.0
+
+    work()
+    mine: Track = vars(work)["track"]
+    for other in (copy.copy(mine), copy.deepcopy(mine), pickle.loads(pickle.dumps(mine))):
+        assert (other.name, other.runs, other.record, other.running) == ("work", (), None, False)
+        with other:
+            spend(root, 2.0)
+        assert machine_j(other) == pytest.approx(2.0)
+        assert other.record is not None
+        assert other.record.region == "FR"
+    assert len(mine.runs) == 1
+    assert machine_j(mine) == pytest.approx(4.0)

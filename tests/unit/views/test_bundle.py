@@ -46,6 +46,6 @@ def test_what_cannot_be_joined_is_named(folder: Path, name: str, words: str) -> 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs Node")
 def test_the_panels_own_modules_are_one_module(tmp_path: Path) -> None:
-    for number, name in enumerate(("frame", "chart", "inline")):
+    for number, name in enumerate(("frame", "chart", "hosted", "inline")):
         (tmp_path / f"{number}.mjs").write_text(bundle(name, glue="export default {};"), encoding="utf-8")
         subprocess.run(["node", "--check", str(tmp_path / f"{number}.mjs")], check=True)

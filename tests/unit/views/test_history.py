@@ -80,6 +80,8 @@ def test_what_was_imported_has_no_range() -> None:
     assert table(text)[1][2:4] == ["40 Wh", "4.0 g"]
     assert "How far the figures of 2 imported runs may be wrong is unknown" in " ".join(text.split())
     assert "old 10 40 Wh 4.0 g 1 min 40 s" in read_html(history_html(view))
+    assert "How the figures are made: %carbon methods" in read_html(history_html(view))
+    assert history_text(view._replace(methods="carbon-magic methods")).endswith("carbon-magic methods")
 
 
 @pytest.mark.parametrize("by", ["project", "notebook", "label"])

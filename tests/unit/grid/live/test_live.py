@@ -161,6 +161,16 @@ def test_it_waits_longer_after_each_failure_and_as_long_as_it_was_asked_to(world
     assert len(world.asked) == 11
 
 
+def test_who_has_just_refused_is_not_asked_for_a_forecast_too(world: World) -> None:
+    live = world.live()
+    world.answers = [LiveError("asks for fewer questions (429)"), {}]
+    live.ask_now(FRANCE, 20.0)
+    assert len(world.asked) == 1
+    zone, _ = live.quote(FRANCE)
+    assert zone is not None
+    assert (zone.trouble, zone.ahead_trouble) == ("asks for fewer questions (429)", None)
+
+
 def test_whatever_a_provider_raises_is_a_word(world: World) -> None:
     live = world.live()
     world.answers = [ZeroDivisionError(TOKEN)]

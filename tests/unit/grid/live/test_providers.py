@@ -82,6 +82,8 @@ def test_a_value_holds_for_the_step_that_is_named(server: Service) -> None:
 HOSTILE: dict[str, tuple[Answer, str]] = {
     "NaN": (says_text('{"zone": "FR", "carbonIntensity": NaN, "datetime": "2026-01-01T00:00Z"}'), "cannot be read"),
     "-5": (says(electricity_maps(-5)), "-5 g/kWh, which no grid emits"),
+    "0": (says(electricity_maps(0)), "0 g/kWh, which no grid emits over its life cycle"),
+    "0.001": (says(electricity_maps(0.001)), "0.001 g/kWh, which no grid emits over its life cycle"),
     "1e9": (says(electricity_maps(1e9)), "1e\\+09 g/kWh, which no grid emits"),
     "1e999": (says_text('{"zone": "FR", "carbonIntensity": 1e999, "datetime": "2026-01-01T00:00Z"}'), "no grid emits"),
     "text": (says(electricity_maps(0, carbonIntensity="43")), "without a number"),
@@ -258,6 +260,13 @@ def test_forecasts_are_in_order_and_estimated(server: Service) -> None:
         maps(server).forecast("FR", Asking(PATIENT).get)
 
 
+def test_whom_it_asks_is_what_it_says() -> None:
+    assert ElectricityMaps({}).sends.endswith("to api.electricitymaps.com")
+    assert CarbonIntensity({}).sends.endswith("to api.carbonintensity.org.uk")
+    elsewhere = {"CARBON_MAGIC_ELECTRICITYMAPS_URL": "https://proxy.example:8443/maps"}
+    assert ElectricityMaps(elsewhere).sends.endswith("your token, to proxy.example:8443")
+
+
 def test_the_range_of_a_live_value() -> None:
     hour_of = (NOW.replace(minute=0), NOW.replace(minute=0) + timedelta(hours=1))
     maps_, british = ElectricityMaps({}), CarbonIntensity({})
@@ -266,6 +275,7 @@ def test_the_range_of_a_live_value() -> None:
     assert lifecycle_range(maps_, measured, passed=True) == Interval(30.0, 50.0, 70.0)
     assert lifecycle_range(maps_, measured._replace(estimated=True)) == Interval(30.0, 50.0, 70.0)
     direct = Reading(100.0, *hour_of, "direct", False)
+    assert lifecycle_range(british, direct._replace(g_per_kwh=0.0)).best == 20.0, "wind alone"
     best = 1.25 * 100 + 20
     assert lifecycle_range(british, direct) == Interval(best * 0.6, best, best * 1.4)
     with pytest.raises(LiveError, match="at the power plant alone"):
