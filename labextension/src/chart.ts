@@ -80,7 +80,8 @@ export class ChartSlot {
     this.why.hidden = !why;
   }
 
-  private clear(): void {
+  /** Gives the widget back; it is shown anew at the next look. While the node is still in the page. */
+  clear(): void {
     this.turn++;
     this.link?.charted.disconnect(this.charted, this);
     this.link = null;

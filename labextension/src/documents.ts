@@ -73,6 +73,13 @@ export class Documents {
     return kernel ? (this.links.get(kernel.id) ?? null) : null;
   }
 
+  /** The notebook that is looked at, or that of the console that is: they share a kernel. */
+  get notebook(): NotebookPanel | null {
+    const { current, link } = this;
+    if (!current || current.notebook) return current?.notebook ?? null;
+    return [...this.documents.values()].find((one) => one.notebook && this.linkOf(one) === link)?.notebook ?? null;
+  }
+
   /** Every link there is. */
   get allLinks(): readonly Link[] {
     return [...this.links.values()];

@@ -105,9 +105,11 @@ export class PanelHost implements Host {
   }
 
   excerpt(cell: Cell): string | null {
-    const notebook = this.parts.documents.current?.notebook;
+    const { link, notebook } = this.parts.documents;
     const shown = notebook?.content.widgets.find((one) => one.model.id === cell.cell_id);
-    const line = shown?.model.sharedModel.source.split('\n').find((one) => one.trim());
+    // A console's cells, and those of a notebook that is not open, are known by what was run.
+    const source = shown?.model.sharedModel.source ?? link?.sources.get(cell.execution_count ?? -1);
+    const line = source?.split('\n').find((one) => one.trim());
     return line?.slice(0, LONGEST_EXCERPT) ?? null;
   }
 
@@ -178,7 +180,7 @@ export class PanelHost implements Host {
   }
 
   private reveal(cell: Cell): void {
-    const notebook = this.parts.documents.current?.notebook;
+    const { notebook } = this.parts.documents;
     const index = notebook?.content.widgets.findIndex((one) => one.model.id === cell.cell_id) ?? -1;
     if (!notebook || index < 0) return;
     this.parts.app.shell.activateById(notebook.id);

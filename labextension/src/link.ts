@@ -162,7 +162,8 @@ export class Link {
         this.change({ face: 'refused', detail: 'the carbon-magic of the kernel opens no comm' });
         return;
       }
-      this.change({ face: 'off' });
+      this.ended = null;
+      this.change({ ...blank(this.state), face: 'off' });
       if (this.options.startAlways()) await this.start();
     } catch {
       // The kernel restarts or goes away: probed again when it says that it is idle.
@@ -267,8 +268,12 @@ export class Link {
 
   private onStatus(kernel: Kernel.IKernelConnection, status: Kernel.Status): void {
     if (status === 'restarting' || status === 'autorestarting' || status === 'terminating') {
+      // A kernel that died restarts, and only then is it said that nobody asked for that.
+      if (status !== 'autorestarting') this.ended = this.state.totals ? this.state : this.ended;
       this.drop(
-        status === 'autorestarting' ? { face: 'dead', detail: null } : { ...blank(this.state), face: 'looking' },
+        status === 'autorestarting'
+          ? { ...(this.ended ?? this.state), face: 'dead', detail: null }
+          : { ...blank(this.state), face: 'looking' },
       );
       this.pending = true;
     } else if (status === 'dead') {
@@ -304,6 +309,8 @@ export class Link {
   private readonly _charted = new Signal<this, Charted>(this);
   private readonly _changed = new Signal<this, void>(this);
   private comm: Kernel.IComm | null = null;
+  /** What was known of a kernel when it ended. */
+  private ended: State | null = null;
   private executing = false;
   private pending = false;
   private timer = 0;

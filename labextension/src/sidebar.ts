@@ -49,6 +49,8 @@ export class CarbonPanel extends Widget {
 
   protected onBeforeDetach(message: Message): void {
     this.host.look(false);
+    this.chart.look(false);
+    this.chart.clear();
     super.onBeforeDetach(message);
   }
 
