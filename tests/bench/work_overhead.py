@@ -136,7 +136,9 @@ def day(root: str, hours: float, cells: int) -> float:
 
     from carbon_magic.power.sampler import Sampler
 
-    Sampler.start = Sampler.tick  # type: ignore[method-assign,assignment] - no thread: every tick is made below
+    start = Sampler.start
+    # No thread: every tick is made below.
+    Sampler.start = lambda sampler, **_: start(sampler, threaded=False)  # type: ignore[method-assign]
     shell.run_line_magic("load_ext", EXTENSION)
     from carbon_magic.session import current
 

@@ -693,11 +693,13 @@ def test_comms_of_the_users_own(pair: Pair) -> None:
 # What ends or hurts a kernel
 
 
-CLOSE_OURS = """\
+FIND_OURS = """\
 import os
 numbers = [int(n) for n in os.listdir('/proc/self/fd')]
 taken = [n for n in numbers if os.path.exists(f'/proc/self/fd/{n}') and os.readlink(f'/proc/self/fd/{n}') == '/proc/stat']
-for n in taken:
+"""
+CLOSE_OURS = f"""\
+{FIND_OURS}for n in taken:
     os.close(n)
 print(len(taken))
 """
@@ -720,7 +722,8 @@ def test_a_file_of_the_users_that_got_a_number_of_ours_stays_open(start: Start) 
     kernel = start()
     kernel.run(LOAD, allow_error=False)
     kernel.run("1", allow_error=False)
-    kernel.run(CLOSE_OURS + "new = os.open('mine.txt', os.O_RDWR | os.O_CREAT)\nmine = os.dup2(new, taken[0])")
+    # At one stroke: any thread might take the number in between.
+    kernel.run(FIND_OURS + "new = os.open('mine.txt', os.O_RDWR | os.O_CREAT)\nmine = os.dup2(new, taken[0])")
     kernel.run("os.write(mine, b'kept'), os.lseek(mine, 0, 0)", allow_error=False)
     kernel.run("%carbon", allow_error=False)
     kernel.run("%unload_ext carbon_magic", allow_error=False)
