@@ -1,14 +1,14 @@
 """Who looks: ticks are sent only while a view holds a lease, and never for long while nothing runs.
 
 A lease lasts a minute, and to the end of the cell that runs when it is over, because a front end's messages wait for
-the cell. After the last cell ticks go on for twenty seconds; then an idle kernel is as silent as if nobody looked, so
+the cell. After the last cell ticks go on for fifteen seconds; then an idle kernel is as silent as if nobody looked, so
 that whoever culls idle kernels culls it.
 """
 
 from __future__ import annotations
 
 LEASE_S = 60.0
-QUIET_S = 20.0
+QUIET_S = 15.0
 """With the round in which a server looks, an idle kernel is then culled less than half a minute late."""
 MOST = 64
 """More views than these do not look at one kernel."""

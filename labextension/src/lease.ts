@@ -1,10 +1,10 @@
 /**
  * When to say to the kernel that somebody looks. A lease lasts a minute there; it is renewed while a cell runs and for
- * twenty seconds after, so that an idle kernel is culled as if nobody looked. Pure: time comes from outside.
+ * fifteen seconds after, so that an idle kernel is culled as if nobody looked. Pure: time comes from outside.
  */
 
 export const RENEW_MS = 40_000;
-export const QUIET_MS = 20_000;
+export const QUIET_MS = 15_000;
 /** No word for so long while a cell runs: contact is lost. A cell may hold the interpreter for ten seconds. */
 export const LOST_MS = 15_000;
 
@@ -25,7 +25,7 @@ export class Lease {
     this.running = running;
   }
 
-  /** The view was opened: ticks may come for twenty seconds, so that the first figures are seen. */
+  /** The view was opened: ticks may come for fifteen seconds, so that the first figures are seen. */
   opened(now: number): void {
     this.activeAt = Math.max(this.activeAt, now);
   }

@@ -99,7 +99,8 @@ def browsed(seconds: float) -> tuple[float, float]:
         page.wait_for_timeout(SETTLING_MS)
         lab.run(1)
         session = page.context.new_cdp_session(page)
-        session.send("Performance.enable")
+        # Of the thread's own clock: what else the machine does is not counted.
+        session.send("Performance.enable", {"timeDomain": "threadTicks"})
         spent_ms = []
         for _ in ("shown", "shut"):
             page.wait_for_timeout(SETTLING_MS)
@@ -133,7 +134,7 @@ def main() -> int:
     over = whole - half > BUDGET_GROWTH_BYTES or looking[0] > BUDGET_CPU_S or looking[1] > BUDGET_BYTES
     if not chosen.no_browser:
         shut, shown = browsed(seconds)
-        print(f"the browser's main thread: {shut:.1f} ms a second with the sidebar shut, {shown:.1f} ms with it shown")
+        print(f"browser's main thread: {shut:.1f} ms of CPU a second, {shown:.1f} with the sidebar shown")
         over = over or shown - shut > BUDGET_MAIN_MS
     budgets = f"{BUDGET_CPU_S} s, {BUDGET_BYTES:.0f} bytes, flat, {BUDGET_MAIN_MS:.0f} ms more"
     print(f"budgets: {budgets}: {'over' if over else 'kept'}")
