@@ -51,7 +51,10 @@ class Leases:
             return False
         if self._running:
             return True
+        if not self.keep_live and now_s - self._cell_ended_s >= QUIET_S:
+            # In this silence nothing is renewed, and nothing lapses: the next cell's ticks come at once.
+            return False
         for view, until_s in list(self._until.items()):
             if until_s < now_s:
                 self._until.pop(view, None)
-        return bool(self._until) and (self.keep_live or now_s - self._cell_ended_s < QUIET_S)
+        return bool(self._until)

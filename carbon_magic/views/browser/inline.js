@@ -10,8 +10,8 @@ import { changed, empty, reduce } from './store.js';
 
 /** Renewed twice in the time that a lease lasts. */
 const RENEW_MS = 25_000;
-/** The front end stops renewing as soon after the last tick or record as the kernel stops ticking. */
-const QUIET_MS = 30_000;
+/** After the last cell nothing is renewed for longer: what a front end says keeps a kernel from being culled, too. */
+const QUIET_MS = 10_000;
 
 /** @type {Map<string, unknown>} */
 const kept = new Map();
@@ -37,17 +37,20 @@ export function inlineHost(model, root, table) {
   const view = `inline-${Math.random().toString(36).slice(2)}`;
   let visible = false;
   let leased = false;
+  // A view that is made looks at once, whether a cell has run or not.
+  let activeAt = Date.now();
 
   /** @param {unknown} message */
   const heard = (message) => {
     const next = reduce(state, message, Date.now());
     if (next === state) return;
+    if (next.running.length || next.count > state.count) activeAt = Date.now();
     state = next;
     for (const listener of [...listeners]) listener();
   };
   for (const message of model.get('opening') ?? []) heard(message);
 
-  const awake = () => state.running.length > 0 || Date.now() - (state.heard_at ?? 0) < QUIET_MS;
+  const awake = () => state.running.length > 0 || Date.now() - activeAt < QUIET_MS;
   const lease = () => {
     if (visible && awake()) {
       model.send({ type: 'lease', view });

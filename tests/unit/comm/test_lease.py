@@ -38,6 +38,18 @@ def test_a_cell_too_short_to_be_seen_running_counts_as_one() -> None:
     assert not leases.watched(5.0 + QUIET_S)
 
 
+def test_what_nobody_can_renew_in_an_idle_kernel_does_not_lapse_there() -> None:
+    leases = Leases()
+    leases.take("view", 0.0)
+    leases.note(True, 1.0)
+    leases.note(False, 2.0)
+    assert not leases.watched(600.0)
+    leases.note(True, 601.0)
+    assert leases.watched(601.0)
+    leases.note(False, 602.0)
+    assert not leases.watched(602.0), "not renewed while the cell ran: nobody looks any more"
+
+
 def test_who_goes_is_not_waited_for() -> None:
     leases = Leases()
     leases.note(True, 0.0)
