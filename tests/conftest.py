@@ -7,6 +7,7 @@ run once in each environment of `environments.py`. Where one is missing its test
 from __future__ import annotations
 
 import os
+import socketserver
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,6 +45,14 @@ def own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for name, python in environment_pythons().items():
             write_kernel_spec(home / "jupyter-path", f"cm-{name}", [str(python), "-m", "ipykernel_launcher"])
         yield home
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quiet_servers() -> Iterator[None]:
+    """Servers of tests are hung up on, which they would print into whatever another test captures at that moment."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socketserver.BaseServer, "handle_error", lambda *_: None)
+        yield
 
 
 @pytest.fixture(params=ENVIRONMENTS)
