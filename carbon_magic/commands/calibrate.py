@@ -7,10 +7,12 @@ file in the folder of records.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
+import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -66,7 +68,8 @@ def calibrate(
     path = path_in(_home(environ))
     told = Told(_say, _ask)
     if forget:
-        return _forget(path, told)
+        with _acting_for(_caller(environ)):
+            return _forget(path, told)
     machine = Machine.of(root)
     usage = usage_of(root)
     reference = _reference(machine, against, told)
@@ -88,7 +91,7 @@ def calibrate(
 
 
 def _forget(path: Path, told: Told) -> int:
-    if not path.exists():
+    if not os.path.lexists(path):  # a link to nothing is in the way of a calibration, too
         told.say("There is no calibration of this machine.")
         return 0
     path.unlink()
@@ -193,30 +196,47 @@ def _home(environ: dict[str, str]) -> Path:
 
 def _caller(environ: dict[str, str]) -> Any:
     """Who called sudo, or None."""
-    if not hasattr(os, "geteuid") or os.geteuid() != 0 or not environ.get("SUDO_UID", "").isdigit():
+    said = environ.get("SUDO_UID", "")
+    if not hasattr(os, "geteuid") or os.geteuid() != 0 or not re.fullmatch(r"[0-9]{1,10}", said):
         return None
     import pwd  # POSIX only
 
     try:
-        return pwd.getpwuid(int(environ["SUDO_UID"]))
+        return pwd.getpwuid(int(said))
     except (KeyError, OverflowError):  # nobody has this number: then it is root's own
         return None
 
 
+@contextlib.contextmanager
+def _acting_for(caller: Any) -> Iterator[None]:
+    """Touch files as the user who called sudo: what is made is theirs, and no link of theirs leads root astray."""
+    if caller is None or sys.platform == "win32":
+        yield
+        return
+    groups, gid = os.getgroups(), os.getegid()
+    try:
+        os.setgroups(os.getgrouplist(caller.pw_name, caller.pw_gid))
+        os.setegid(caller.pw_gid)
+        os.seteuid(caller.pw_uid)
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(gid)
+        os.setgroups(groups)
+
+
 def _keep(fit: Fit, path: Path, environ: dict[str, str]) -> None:
     """Write the file whole or not at all; under sudo it belongs to the user who called it."""
+    import platformdirs  # noqa: F401 (make_home needs it, and the caller may not be allowed to read root's packages)
+
     from carbon_magic.ledger.home import make_home
     from carbon_magic.run.output import replacing
 
-    caller = _caller(environ)
-    made = not path.parent.exists()
-    make_home(path.parent)
-    with replacing(path) as file:
-        file.write(written(fit).encode())
-    path.chmod(0o600)
-    if caller is not None:
-        for one in (path, path.parent) if made else (path,):
-            os.chown(one, caller.pw_uid, caller.pw_gid)
+    with _acting_for(_caller(environ)):
+        make_home(path.parent)
+        with replacing(path) as file:
+            file.write(written(fit).encode())
+        path.chmod(0o600)
 
 
 def _report(fit: Fit, path: Path) -> list[str]:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from carbon_magic.power.constants import CALIBRATED_WORK, WALL_DESKTOP, WALL_LAPTOP, WALL_SERVER
-from carbon_magic.power.machine import Form, Machine, read_text
+from carbon_magic.power.machine import Form, Machine, at_once, read_text
 from carbon_magic.quantity import Interval
 
 Boundary = Literal["components", "wall"]
@@ -183,8 +183,8 @@ def read(path: Path) -> Fit | None:
         CalibrationError: the file cannot be read, or holds no fit.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+        with open(path, "rb", opener=at_once) as file:
+            content = file.read(MAX_BYTES + 1) or b""
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from carbon_magic.power.machine import read_text
+from carbon_magic.power.machine import at_once, read_text
 
 CLASS = "sys/class/hwmon"
 _MAX_CHIPS = 128
@@ -73,7 +73,7 @@ def number(path: Path) -> float:
         OSError: it cannot be read.
         ValueError: it holds something else.
     """
-    with path.open("rb", buffering=0) as file:
+    with open(path, "rb", buffering=0, opener=at_once) as file:
         content = (file.read(64) or b"").strip()
     if not re.fullmatch(rb"-?[0-9]{1,20}", content):
         raise ValueError(f"{content[:32]!r} is no number")

@@ -89,10 +89,15 @@ class Machine:
         return _of_linux(root, platform)
 
 
+def at_once(path: str, flags: int) -> int:
+    """Opens a file without waiting: a pipe that nobody writes to would keep the notebook for ever."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
 def read_text(path: Path, limit: int = 4096) -> str | None:
     """The first `limit` bytes of a small file as text without surrounding blanks, or None where it cannot be read."""
     try:
-        with path.open("rb", buffering=0) as file:
+        with open(path, "rb", buffering=0, opener=at_once) as file:
             content = file.read(limit)
     except OSError:  # absent, not ours to read, or a device that does not answer: all mean "not known"
         return None

@@ -25,6 +25,10 @@ EXAMPLE = "http://127.0.0.1:8080/metrics#scaph_host_power_microwatts"
 
 _WATTS = {"W": 1.0, "mW": 1e-3, "uW": 1e-6, "kW": 1e3}
 _JOULES = {"J": 1.0, "mJ": 1e-3, "uJ": 1e-6, "Wh": 3600.0, "kWh": 3.6e6}
+MAX_W = 1e6
+"""More than this is the machine of nobody."""
+MAX_J = 1e15
+"""Such a machine's energy in thirty years."""
 _WORDS = (
     ("microwatts", "uW"),
     ("milliwatts", "mW"),
@@ -78,8 +82,9 @@ def source_of(setting: str, allowed_host: str | None = None) -> Source:
     try:
         address = urlsplit(setting.strip())
         host, port = address.hostname or "", address.port or 80
-    except ValueError as error:
-        raise WrongSource(f"{setting!r} is no address ({error}), such as {EXAMPLE}") from error
+    except ValueError:
+        # Neither the setting nor the error's text is repeated: a password may stand in both.
+        raise WrongSource(f"The source of power is no address, such as {EXAMPLE}") from None
     if address.scheme != "http" or not host or address.username or address.password:
         raise WrongSource(f"A source of power begins with http:// and has no user name, such as {EXAMPLE}")
     if re.search(r"[\x00-\x20\x7f]", setting.strip()):
@@ -130,7 +135,10 @@ def _in_json(body: bytes, what: str) -> float:
         return float(here)
     if isinstance(here, bool) or not isinstance(here, (int, float)):
         raise Unanswered(f"{what} is no number")
-    return float(here)
+    try:
+        return float(here)
+    except OverflowError:  # hundreds of digits
+        return math.inf
 
 
 def _in_metrics(body: bytes, what: str) -> float:
@@ -158,11 +166,14 @@ def _in_metrics(body: bytes, what: str) -> float:
 def sensor_of(source: Source) -> Cumulative:
     """The source as a sensor of the whole machine. Nothing is asked before the first `peek`."""
     unit = (_JOULES if source.cumulative else _WATTS)[source.unit]
+    most = MAX_J if source.cumulative else MAX_W
 
     def read() -> float:
         value = number_in(ask(source.path, host=source.host, port=source.port), source.what) * unit
         if value < 0.0:
             raise Unanswered(f"{source.what} is negative")
+        if value > most:
+            raise Unanswered(f"{source.what} is more than a machine can draw; is its unit {source.unit}?")
         return value
 
     asked: Callable[[], float] = read

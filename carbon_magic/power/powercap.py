@@ -23,7 +23,7 @@ from carbon_magic.power.constants import (
     RAPL_UPDATE_S,
     TDP_TO_PEAK,
 )
-from carbon_magic.power.machine import read_count, read_text
+from carbon_magic.power.machine import at_once, read_count, read_text
 from carbon_magic.power.rawread import HeldFile
 from carbon_magic.power.sensor import Domain, Fill, Provenance, Reading, SensorError
 from carbon_magic.quantity import Interval
@@ -92,7 +92,7 @@ def _zone(folder: Path, name: str) -> Zone | None:
 
 def _trouble(path: Path) -> str | None:
     try:
-        with path.open("rb", buffering=0) as file:
+        with open(path, "rb", buffering=0, opener=at_once) as file:
             file.read(1)
     except PermissionError:
         return ROOT_ONLY

@@ -24,7 +24,7 @@ class HeldFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self._fd = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        self._fd = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0))
         self._identity = _identity(self._fd)
         self._buffer = ctypes.create_string_buffer(_CHUNK)
         self._path = path

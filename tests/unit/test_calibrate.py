@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -79,6 +81,62 @@ def test_forget_deletes_the_fit_and_says_so(home: Path, capsys: pytest.CaptureFi
     assert not path_in(home).exists()
     assert main(["calibrate", "--forget"]) == 0
     assert "There is no calibration" in capsys.readouterr().err
+
+
+def test_forget_deletes_a_link_that_leads_nowhere(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path_in(home).symlink_to("nowhere")
+    assert main(["calibrate", "--forget"]) == 0
+    assert "is deleted" in capsys.readouterr().err
+    assert not path_in(home).is_symlink()
+
+
+@pytest.fixture
+def called_by(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The home of a user without rights who calls sudo, in a folder that they can reach."""
+    import pwd
+
+    if os.geteuid() != 0:
+        pytest.skip("only root acts for others")
+    with tempfile.TemporaryDirectory(prefix="caller-") as folder:
+        home = Path(folder) / "home"
+        home.mkdir()
+        home.parent.chmod(0o755)
+        os.chown(home, 65534, 65534)
+        caller = pwd.struct_passwd(("nobody", "x", 65534, 65534, "", str(home), "/bin/sh"))
+        monkeypatch.setattr(pwd, "getpwuid", {65534: caller}.__getitem__)
+        yield home
+
+
+SUDO = {"SUDO_UID": "65534"}
+
+
+def test_under_sudo_all_that_is_made_is_the_callers(called_by: Path) -> None:
+    path = path_in(calibrate._home(SUDO))
+    calibrate._keep(a_fit(), path, SUDO)
+    made = list(called_by.rglob("*"))
+    assert path in made
+    assert {found.stat().st_uid for found in made} == {65534}
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert os.geteuid() == 0
+
+
+def test_under_sudo_no_link_leads_to_a_file_of_somebody_else(called_by: Path) -> None:
+    other = called_by.parent / "of-root"
+    other.write_text("mine")
+    path = path_in(calibrate._home(SUDO))
+    path.parent.mkdir(parents=True)
+    path.symlink_to(other)
+    with pytest.raises(PermissionError):
+        calibrate._keep(a_fit(), path, SUDO)
+    assert other.read_text() == "mine"
+    assert other.stat().st_uid == 0
+    assert os.geteuid() == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="this platform has no sudo")
+@pytest.mark.parametrize("number", ["\N{SUPERSCRIPT TWO}", "-1", "9" * 5000, "4294967295", ""])
+def test_a_caller_that_is_nobody_is_none(number: str) -> None:
+    assert calibrate._caller({"SUDO_UID": number}) is None
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

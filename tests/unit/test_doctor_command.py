@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from machines.build import build
+from machines.build import build, write_machine
+from machines.gallery import GALLERY
 
 from carbon_magic.cli import main
 
@@ -153,3 +154,17 @@ def test_one_form_at_a_time(capsys: pytest.CaptureFixture[str]) -> None:
         main(["doctor", "--json", "--report"])
     assert left.value.code == 2
     assert "not allowed with" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this platform has no pipes with names")
+@pytest.mark.parametrize("name", ["intel_laptop_root_only", "ryzen_apu"])
+def test_pipes_among_a_machines_files_keep_nobody_waiting(tmp_path: Path, name: str) -> None:
+    root = write_machine(GALLERY[name].made_up, tmp_path)
+    for file in [path for path in root.rglob("*") if path.is_file() and not path.is_symlink()]:
+        file.unlink()
+        os.mkfifo(file)
+    command = [sys.executable, "-m", "carbon_magic", "doctor", "--json"]
+    environ = {**os.environ, "CARBON_MAGIC_ROOT": str(root), "CARBON_MAGIC_HOME": str(tmp_path / "home")}
+    ended = subprocess.run(command, env=environ, capture_output=True, timeout=60, check=True)
+    used = [sensor["name"] for sensor in json.loads(ended.stdout)["sensors"] if sensor["used"]]
+    assert used in (["cpu-model"], ["vcpu-model"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -157,6 +158,14 @@ def test_a_file_that_holds_no_curve_is_refused_in_words(tmp_path: Path, changed:
 def test_nonsense_is_refused_in_words(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "calibration-x.json"
     path.write_bytes(content)
+    with pytest.raises(CalibrationError, match=r"calibration-x\.json is not used: "):
+        read(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this platform has no pipes with names")
+def test_a_pipe_in_its_place_keeps_nobody_waiting(tmp_path: Path) -> None:
+    path = tmp_path / "calibration-x.json"
+    os.mkfifo(path)
     with pytest.raises(CalibrationError, match=r"calibration-x\.json is not used: "):
         read(path)
 
