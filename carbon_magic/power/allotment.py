@@ -68,7 +68,8 @@ def allotment(machine: Machine, environ: Mapping[str, str], scope: ScopeOption =
     if memory and machine.memory_bytes:
         memory_part = memory.amount / machine.memory_bytes
         amount_gib, all_gib = memory.amount / 1024**3, machine.memory_bytes / 1024**3
-        why += f", and {amount_gib:.3g} of {all_gib:.3g} GiB of memory ({memory.origin})"
+        part = f"{amount_gib:.3g} of {all_gib:.3g} GiB of memory"
+        why += f", and {part} ({memory.origin})" if cpus else f". {part} are set aside for this work ({memory.origin})"
     allotted = memory.amount if memory else None
     if allotted is None and memory_part is not None and machine.memory_bytes:
         allotted = machine.memory_bytes * memory_part

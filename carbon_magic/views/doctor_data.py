@@ -131,10 +131,11 @@ def _facts(found: Findings) -> list[tuple[str, object]]:
 def _hiding(environ: Mapping[str, str]) -> Callable[[str], str]:
     """What takes everything that names somebody out of a line."""
     said: set[str] = set()
-    for name, value in environ.items():
+    for name, text in environ.items():
         if _SECRET.search(name.upper()) or name.upper().startswith(_OURS):
-            # A host's name is told with its port and without, and with its domain and without.
-            said |= {value.strip(), value.strip().rpartition(":")[0], value.strip().partition(".")[0]}
+            # A host's name is told with its port and without, and with its domain and without; a zone without provider.
+            value = text.strip()
+            said |= {value, value.rpartition(":")[0], value.partition(".")[0], value.partition(":")[2]}
     said |= _names()
     # The longest first: what holds a name goes before the name.
     words = sorted({word for word in said if _names_somebody(word)}, key=len, reverse=True)

@@ -156,6 +156,36 @@ def test_one_form_at_a_time(capsys: pytest.CaptureFixture[str]) -> None:
     assert "not allowed with" in capsys.readouterr().err
 
 
+def test_a_provider_that_does_not_exist_is_a_problem_whose_zone_is_in_no_report(
+    made_up: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made_up("laptop")
+    monkeypatch.setenv("CARBON_MAGIC_LIVE", "electricitymap")
+    assert main(["doctor", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["problems"]
+    assert len(told) == 1
+    assert told[0].startswith("CARBON_MAGIC_LIVE: No provider")
+    assert "electricitymaps" in told[0]
+    monkeypatch.setenv("CARBON_MAGIC_LIVE", "carbonintensity:a-token-by-mistake")
+    assert main(["doctor", "--report"]) == 0
+    report = capsys.readouterr().out
+    assert "problem: CARBON_MAGIC_LIVE" in report
+    assert "mistake" not in report
+
+
+def test_a_limit_of_memory_alone_is_told_in_a_sentence_of_its_own(
+    made_up: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made_up("quota-v2")
+    (tmp_path / "quota-v2/sys/fs/cgroup/cpu.max").write_text("max 100000\n")
+    assert main(["doctor", "--json"]) == 0
+    scope = json.loads(capsys.readouterr().out)["scope"]
+    assert scope["scope"] == "shared"
+    assert scope["reason"].endswith(
+        "share the machine. 1 of 512 GiB of memory are set aside for this work (cgroup memory.max)."
+    )
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this platform has no pipes with names")
 @pytest.mark.parametrize("name", ["intel_laptop_root_only", "ryzen_apu"])
 def test_pipes_among_a_machines_files_keep_nobody_waiting(tmp_path: Path, name: str) -> None:
