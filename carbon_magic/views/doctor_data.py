@@ -22,6 +22,8 @@ from carbon_magic.views.plain import clean, for_text
 _SECRET = re.compile(r"TOKEN|SECRET|PASS|KEY|AUTH|COOKIE|CREDENTIAL|SESSION|DSN|URL|URI|PROXY|HOST|USER|LOGNAME|HOME")
 """Names of variables whose values are in no report."""
 _OURS = ("CARBON_MAGIC_", "ZEUSD_", "JUPYTERHUB_", "JPY_", "JUPYTER_")
+_HOST_OF = re.compile(r"://(?:[^/?#]*@)?([^/?#:@]+)")
+"""The host in an address, which a sentence may name alone."""
 _EVERYBODY = frozenset(
     (
         *("root", "nobody", "jovyan", "user", "users", "localhost", "admin", "none"),
@@ -136,6 +138,7 @@ def _hiding(environ: Mapping[str, str]) -> Callable[[str], str]:
             # A host's name is told with its port and without, and with its domain and without; a zone without provider.
             value = text.strip()
             said |= {value, value.rpartition(":")[0], value.partition(".")[0], value.partition(":")[2]}
+            said |= set(_HOST_OF.findall(value))
     said |= _names()
     # The longest first: what holds a name goes before the name.
     words = sorted({word for word in said if _names_somebody(word)}, key=len, reverse=True)
