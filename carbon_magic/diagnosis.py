@@ -140,6 +140,22 @@ def machine_facts(machine: Machine) -> dict[str, str | int | float | None]:
     }
 
 
+def _live_problems(environ: Mapping[str, str]) -> list[str]:
+    """What of the environment's provider of live intensities would keep a kernel from loading."""
+    from carbon_magic.live import VARIABLE
+
+    asked = environ.get(VARIABLE, "").strip()
+    if not asked:
+        return []
+    from carbon_magic.grid.live.choose import UnknownProvider, choice  # few name one
+
+    try:
+        choice(asked)
+    except UnknownProvider as error:
+        return [f"{VARIABLE}: {error}"]
+    return []
+
+
 def look(environ: Mapping[str, str] = os.environ) -> Findings:
     """What a session that began here now would find.
 
@@ -165,7 +181,7 @@ def look(environ: Mapping[str, str] = os.environ) -> Findings:
         scope_reason=given.reason,
         share_notes=share_notes(meter),
         place=choose([("environment", said_by(environ))], Whereabouts(meter.machine.root, environ)),
-        problems=[*([meter.problem] if meter.problem else []), *table.problems()],
+        problems=[*([meter.problem] if meter.problem else []), *table.problems(), *_live_problems(environ)],
         versions=versions(),
         machine=machine_facts(meter.machine),
         records=records,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple
 
-from carbon_magic.power.machine import Machine, count_cpus, read_count, read_text, whole_number
+from carbon_magic.power.machine import Machine, count_cpus, is_there, read_count, read_text, whole_number
 
 Scope = Literal["dedicated", "quota", "shared"]
 ScopeOption = Literal["auto", "dedicated", "shared"]
@@ -68,7 +68,8 @@ def allotment(machine: Machine, environ: Mapping[str, str], scope: ScopeOption =
     if memory and machine.memory_bytes:
         memory_part = memory.amount / machine.memory_bytes
         amount_gib, all_gib = memory.amount / 1024**3, machine.memory_bytes / 1024**3
-        why += f", and {amount_gib:.3g} of {all_gib:.3g} GiB of memory ({memory.origin})"
+        part = f"{amount_gib:.3g} of {all_gib:.3g} GiB of memory"
+        why += f", and {part} ({memory.origin})" if cpus else f". {part} are set aside for this work ({memory.origin})"
     allotted = memory.amount if memory else None
     if allotted is None and memory_part is not None and machine.memory_bytes:
         allotted = machine.memory_bytes * memory_part
@@ -181,14 +182,14 @@ def _cgroup_memory(root: Path) -> Iterator[_Limit]:
 def _cgroup_folders(root: Path, controller: str) -> Iterator[Path]:
     """The process's own cgroup that has this controller, and those above it up to the mount, for v2 and v1."""
     mount = root / "sys/fs/cgroup"
-    unified = mount if (mount / "cgroup.controllers").exists() else mount / "unified"
+    unified = mount if is_there(mount / "cgroup.controllers") else mount / "unified"
     for line in (read_text(root / "proc/self/cgroup", 65536) or "").splitlines():
         _, controllers, path = [*line.split(":", 2), "", ""][:3]
         if controllers == "":
             yield from _upwards(unified, path)
         elif controller in controllers.split(","):
             joint = mount / controllers
-            yield from _upwards(joint if joint.is_dir() else mount / controller, path)
+            yield from _upwards(joint if is_there(joint) else mount / controller, path)
 
 
 def _upwards(mount: Path, path: str) -> Iterator[Path]:
@@ -197,7 +198,7 @@ def _upwards(mount: Path, path: str) -> Iterator[Path]:
     In a container the path is `/`, or it is the host's and not to be found below the container's mount.
     """
     parts = [part for part in PurePosixPath(path).parts if part != "/"]
-    if ".." not in parts and mount.joinpath(*parts).is_dir():
+    if ".." not in parts and is_there(mount.joinpath(*parts)):
         for length in range(len(parts), 0, -1):
             yield mount.joinpath(*parts[:length])
     yield mount

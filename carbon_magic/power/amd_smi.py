@@ -17,6 +17,7 @@ from typing import Any
 
 from carbon_magic.power.constants import DISAGREE, GAUGE_SAMPLES, GPU_CURVE_FACTOR, GPU_IDLE_OVER_TDP
 from carbon_magic.power.cumulative import GpuCounter
+from carbon_magic.power.machine import is_there
 from carbon_magic.power.sensor import SensorError
 from carbon_magic.quantity import Interval
 
@@ -27,7 +28,7 @@ _POWERS = ("current_socket_power", "average_socket_power")
 
 def library(environ: Mapping[str, str], root: Path) -> Any | None:
     """The package, imported, or None where it is not installed, its library is missing or no driver runs."""
-    if not (root / "dev/kfd").exists():
+    if not is_there(root / "dev/kfd"):
         return None
     try:
         found = importlib.util.find_spec("amdsmi")
@@ -37,7 +38,7 @@ def library(environ: Mapping[str, str], root: Path) -> Any | None:
         return None
     rocm = environ.get("ROCM_PATH") or "/opt/rocm"
     places = [Path(found.origin).parent, Path(rocm) / "lib", Path(rocm) / "lib64"]
-    if not any((place / _LIBRARY).exists() for place in places):
+    if not any(is_there(place / _LIBRARY) for place in places):
         return None
     try:
         import amdsmi

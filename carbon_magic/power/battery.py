@@ -17,7 +17,7 @@ from typing import NamedTuple
 from carbon_magic.power.constants import BATTERY, BATTERY_RESOLUTION_S, BATTERY_UPDATE_S
 from carbon_magic.power.cumulative import Cumulative
 from carbon_magic.power.hwmon import number
-from carbon_magic.power.machine import read_text
+from carbon_magic.power.machine import is_there, read_text
 from carbon_magic.power.sensor import Reading
 from carbon_magic.quantity import Interval
 
@@ -61,7 +61,7 @@ def _energy_j(battery: Path) -> float:
 
 def _power_w(battery: Path) -> float:
     """Watts that leave a battery; drivers differ in the sign."""
-    if (battery / "power_now").exists():
+    if is_there(battery / "power_now"):
         return abs(number(battery / "power_now")) / 1e6
     return abs(number(battery / "current_now")) * number(battery / "voltage_now") / 1e12
 
@@ -75,7 +75,7 @@ class BatterySensor(Cumulative):
 
     def __init__(self, batteries: Sequence[Path]) -> None:
         self._batteries = tuple(batteries)
-        self.counts = all((battery / "energy_now").exists() for battery in self._batteries)
+        self.counts = all(is_there(battery / "energy_now") for battery in self._batteries)
         """Whether energy is told; else power is integrated."""
         super().__init__(
             "battery",

@@ -13,6 +13,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
@@ -216,9 +217,12 @@ def _checked(data: dict[str, Any]) -> Fit:
         raise CalibrationError("its loads are not in order from 0 to 1")
     if not all(power.best > 0.0 and power.high <= MAX_W for _, power in points):
         raise CalibrationError("its powers are not those of a machine")
+    if any(after.best < before.best for (_, before), (_, after) in pairwise(points)):
+        raise CalibrationError("its power falls as the load rises")
     texts = {name: str(data[name])[:120] for name in ("machine", "fitted_at", "reference", "version")}
     noise = float(data["noise"])
     if not 0.0 <= noise < 1.0:
         raise CalibrationError("its noise is no part of 1")
+    datetime.fromisoformat(texts["fitted_at"])  # the doctor tells the day
     cpu = None if data["cpu"] is None else str(data["cpu"])[:120]
     return Fit(points=points, boundary=data["boundary"], cpu=cpu, noise=noise, **texts)

@@ -17,7 +17,7 @@ from carbon_magic.power.candidate import Candidate, Figures
 from carbon_magic.power.constants import TDP_DESKTOP_W, TDP_LAPTOP_W
 from carbon_magic.power.cpu_model import CpuModel, LoadModel, VcpuModel, table_tdp, vcpu_watts
 from carbon_magic.power.dram import GIB, DramModel, watts_per_gib
-from carbon_magic.power.machine import Machine
+from carbon_magic.power.machine import Machine, is_there
 from carbon_magic.power.powercap import ROOT_ONLY, PowercapSensor, Zone, zones
 from carbon_magic.power.sensor import Domain, SensorError
 from carbon_magic.power.sources import Ways, measured_elsewhere
@@ -97,7 +97,7 @@ def discover_gpus(library: Path | None = None, root: Path = Path("/")) -> list[C
     """
     if library is None and sys.platform == "linux":
         signs = ("proc/driver/nvidia", "dev/nvidiactl", "dev/dxg")
-        if not any((root / sign).exists() for sign in signs):
+        if not any(is_there(root / sign) for sign in signs):
             return [Candidate("nvml", "gpu", "measured", False, "There is no NVIDIA GPU, or its driver is not loaded.")]
     from carbon_magic.power.nvml import NvmlSensor, open_gpus  # only the sampler's thread may wait for the driver
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from carbon_magic.power.machine import at_once, read_text
+from carbon_magic.power.machine import at_once, is_there, read_text
 
 CLASS = "sys/class/hwmon"
 _MAX_CHIPS = 128
@@ -34,7 +34,7 @@ class Chip(NamedTuple):
     def file(self, name: str) -> Path | None:
         """A file of it, or None where it has none of this name."""
         for path in (self.folder / name, self.folder / "device" / name):
-            if path.exists():
+            if is_there(path):
                 return path
         return None
 

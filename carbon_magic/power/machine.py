@@ -94,6 +94,11 @@ def at_once(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
+def is_there(path: Path) -> bool:
+    """Whether a file or folder is there. One in a folder that we may not enter is not; Path's own raises then."""
+    return os.path.exists(path)  # noqa: PTH110
+
+
 def read_text(path: Path, limit: int = 4096) -> str | None:
     """The first `limit` bytes of a small file as text without surrounding blanks, or None where it cannot be read."""
     try:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from carbon_magic.power.candidate import Candidate, Figures
-from carbon_magic.power.machine import Machine
+from carbon_magic.power.machine import Machine, is_there
 from carbon_magic.power.sensor import Sensor, SensorError
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _asked(machine: Machine, ways: Ways, tdp_w: float | None) -> Iterator[list[C
     if machine.platform == "linux":
         yield perf_events(machine, ways)
         yield _zeusd(machine, ways)
-        if (machine.root / "sys/class/hwmon").exists():
+        if is_there(machine.root / "sys/class/hwmon"):
             from carbon_magic.power.hwmon import chips
 
             found = chips(machine.root)
@@ -116,7 +116,7 @@ def unused(name: str, reason: str, fix: str | None = None) -> Candidate:
 
 def perf_events(machine: Machine, ways: Ways) -> list[Candidate]:
     """RAPL by the kernel's performance events."""
-    if not (machine.root / "sys/bus/event_source/devices/power").exists():
+    if not is_there(machine.root / "sys/bus/event_source/devices/power"):
         return []
     from carbon_magic.power.perf import FIX, events, open_events
 
@@ -137,7 +137,7 @@ def perf_events(machine: Machine, ways: Ways) -> list[Candidate]:
 
 def _zeusd(machine: Machine, ways: Ways) -> list[Candidate]:
     said = ways.environ.get("ZEUSD_SOCK_PATH")
-    if not said and not (machine.root / "var/run/zeusd.sock").exists():
+    if not said and not is_there(machine.root / "var/run/zeusd.sock"):
         return []
     from carbon_magic.power.zeusd import VARIABLE, is_socket, open_daemon, socket_path
 

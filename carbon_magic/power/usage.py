@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from carbon_magic.power import rawread
+from carbon_magic.power.machine import is_there
 
 MAX_PROCESSES = 512
 """The most processes of a tree that are followed; a scan must stay bounded whatever a cell starts."""
@@ -93,9 +94,9 @@ if sys.platform == "linux":
             self._own_s = 0.0
             self.busy_s = 0.0
             self.stolen_s = 0.0
-            self._has_children_files = (
+            self._has_children_files = is_there(
                 Path(proc) / "self" / "task" / str(threading.get_native_id()) / "children"
-            ).exists()
+            )
 
         @property
         def pids(self) -> frozenset[int]:

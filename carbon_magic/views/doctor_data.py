@@ -22,6 +22,8 @@ from carbon_magic.views.plain import clean, for_text
 _SECRET = re.compile(r"TOKEN|SECRET|PASS|KEY|AUTH|COOKIE|CREDENTIAL|SESSION|DSN|URL|URI|PROXY|HOST|USER|LOGNAME|HOME")
 """Names of variables whose values are in no report."""
 _OURS = ("CARBON_MAGIC_", "ZEUSD_", "JUPYTERHUB_", "JPY_", "JUPYTER_")
+_HOST_OF = re.compile(r"://(?:[^/?#]*@)?([^/?#:@]+)")
+"""The host in an address, which a sentence may name alone."""
 _EVERYBODY = frozenset(
     (
         *("root", "nobody", "jovyan", "user", "users", "localhost", "admin", "none"),
@@ -131,10 +133,12 @@ def _facts(found: Findings) -> list[tuple[str, object]]:
 def _hiding(environ: Mapping[str, str]) -> Callable[[str], str]:
     """What takes everything that names somebody out of a line."""
     said: set[str] = set()
-    for name, value in environ.items():
+    for name, text in environ.items():
         if _SECRET.search(name.upper()) or name.upper().startswith(_OURS):
-            # A host's name is told with its port and without, and with its domain and without.
-            said |= {value.strip(), value.strip().rpartition(":")[0], value.strip().partition(".")[0]}
+            # A host's name is told with its port and without, and with its domain and without; a zone without provider.
+            value = text.strip()
+            said |= {value, value.rpartition(":")[0], value.partition(".")[0], value.partition(":")[2]}
+            said |= set(_HOST_OF.findall(value))
     said |= _names()
     # The longest first: what holds a name goes before the name.
     words = sorted({word for word in said if _names_somebody(word)}, key=len, reverse=True)

@@ -58,6 +58,10 @@ def unprivileged(tmp_path: Path, *arguments: str) -> tuple[dict[str, Any], str]:
         for folder in (tmp_path, *tmp_path.parents):
             if folder.stat().st_mode & 0o005 != 0o005 and folder.stat().st_uid == 0 and folder != Path("/"):
                 folder.chmod(folder.stat().st_mode | 0o055)
+    for folder in ("proc/driver", "sys/class/power_supply", "sys/bus", "dev"):
+        # As a sandbox hides them: nobody may look inside.
+        (root / folder).mkdir(parents=True, exist_ok=True)
+        (root / folder).chmod(0)
     script = UNPRIVILEGED.format(path=[p for p in sys.path if p], nobody=NOBODY, counter=str(counters[0]))
     environ = {"CARBON_MAGIC_ROOT": str(root), "CARBON_MAGIC_HOME": str(home), "PATH": os.environ["PATH"], "TZ": "UTC"}
     environ |= {"XDG_RUNTIME_DIR": str(home)}
@@ -154,6 +158,47 @@ def test_one_form_at_a_time(capsys: pytest.CaptureFixture[str]) -> None:
         main(["doctor", "--json", "--report"])
     assert left.value.code == 2
     assert "not allowed with" in capsys.readouterr().err
+
+
+def test_a_provider_that_does_not_exist_is_a_problem_whose_zone_is_in_no_report(
+    made_up: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made_up("laptop")
+    monkeypatch.setenv("CARBON_MAGIC_LIVE", "electricitymap")
+    assert main(["doctor", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["problems"]
+    assert len(told) == 1
+    assert told[0].startswith("CARBON_MAGIC_LIVE: No provider")
+    assert "electricitymaps" in told[0]
+    monkeypatch.setenv("CARBON_MAGIC_LIVE", "carbonintensity:a-token-by-mistake")
+    assert main(["doctor", "--report"]) == 0
+    report = capsys.readouterr().out
+    assert "problem: CARBON_MAGIC_LIVE" in report
+    assert "mistake" not in report
+
+
+def test_the_host_of_a_source_of_power_is_in_no_report(
+    made_up: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made_up("laptop")
+    monkeypatch.setenv("CARBON_MAGIC_POWER_SOURCE", "http://plug.of-alice.example:81/#power")
+    assert main(["doctor", "--report"]) == 0
+    report = capsys.readouterr().out
+    assert "other power-source: measured, not used" in report
+    assert "alice" not in report
+
+
+def test_a_limit_of_memory_alone_is_told_in_a_sentence_of_its_own(
+    made_up: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made_up("quota-v2")
+    (tmp_path / "quota-v2/sys/fs/cgroup/cpu.max").write_text("max 100000\n")
+    assert main(["doctor", "--json"]) == 0
+    scope = json.loads(capsys.readouterr().out)["scope"]
+    assert scope["scope"] == "shared"
+    assert scope["reason"].endswith(
+        "share the machine. 1 of 512 GiB of memory are set aside for this work (cgroup memory.max)."
+    )
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this platform has no pipes with names")

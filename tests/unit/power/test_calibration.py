@@ -139,6 +139,8 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
         {"points": [[0.5, 9, 10, 11], [1.0, 60, 70, 80]]},
         {"points": [[1.0, 9, 10, 11], [0.0, 60, 70, 80]]},
         {"points": [[0.0, -1, 0, 1], [1.0, 60, 70, 80]]},
+        {"points": [[0.0, 60, 70, 80], [1.0, 9, 10, 11]]},
+        {"fitted_at": "yesterday"},
         {"points": [[place / 1000, 9, 10, 11] for place in range(1001)]},
         {"points": 7},
         {"boundary": "elsewhere"},
