@@ -27,11 +27,11 @@ lab: $(VENV)/.lab-ready ## open JupyterLab on the quickstart notebook (LAB_ARGS=
 
 test: $(VENV)/.dev-ready $(COLAB)/.ready lint lint-labextension unit-colab ## all checks and tests, kernels also with Colab's pins
 	CARBON_MAGIC_TEST_PYTHONS="$(CURDIR)/$(VENV)/bin/python:$(CURDIR)/$(COLAB)/bin/python" \
-	    $(VENV)/bin/python -m pytest $(PARALLEL) tests/unit tests/kernel tests/bench $(PYTEST_ARGS)
-	$(VENV)/bin/python -m pytest tests/browser $(PYTEST_ARGS)
+	    sh .ci/pytest $(VENV)/bin/python $(PARALLEL) tests/unit tests/kernel tests/bench $(PYTEST_ARGS)
+	sh .ci/pytest $(VENV)/bin/python tests/browser $(PYTEST_ARGS)
 
 unit-colab: $(COLAB)/.ready
-	$(COLAB)/bin/python -m pytest $(PARALLEL) tests/unit -q
+	sh .ci/pytest $(COLAB)/bin/python $(PARALLEL) tests/unit -q
 
 lint: $(VENV)/.dev-ready ## ruff and mypy
 	$(VENV)/bin/ruff check
