@@ -44,7 +44,7 @@ async function render({ model, el }) {
   root.className = 'cbm-Chart';
   el.append(root);
   const parts = await m_hosted.partsOf(model);
-  const { host, end } = m_inline.inlineHost(model, root, { edition: '', columns: [], rows: [], sources: {} });
+  const { host, end } = m_inline.inlineHost(model, root, { edition: '', columns: [], rows: [], sources: {} }, false);
   const away = m_chart.mountChart(root, host, parts);
   return () => { away(); end(); };
 }

@@ -28,9 +28,11 @@ const kept = new Map();
  * @param {Model} model
  * @param {HTMLElement} root Whether this can be seen decides about the lease.
  * @param {RegionTable} table
+ * @param {boolean} [asks] Whether it speaks for itself. Beside a sidebar, which does, a widget only listens: what widgets
+ *   say in the middle of a cell makes the kernel say that it is idle.
  * @returns {{host: Host, end: () => void}}
  */
-export function inlineHost(model, root, table) {
+export function inlineHost(model, root, table, asks = true) {
   let state = changed(empty(), { face: 'tracking', notebook: null });
   /** @type {Set<() => void>} */
   const listeners = new Set();
@@ -52,7 +54,7 @@ export function inlineHost(model, root, table) {
 
   const awake = () => state.running.length > 0 || Date.now() - activeAt < QUIET_MS;
   const lease = () => {
-    if (visible && awake()) {
+    if (asks && visible && awake()) {
       model.send({ type: 'lease', view });
       leased = true;
     }
@@ -70,7 +72,7 @@ export function inlineHost(model, root, table) {
   sizes.observe(root);
   const renewing = setInterval(lease, RENEW_MS);
   model.on('msg:custom', heard);
-  model.send({ type: 'hello', protocol: 1, version: '' });
+  if (asks) model.send({ type: 'hello', protocol: 1, version: '' });
 
   const end = () => {
     model.off('msg:custom', heard);
