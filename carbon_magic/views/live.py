@@ -10,7 +10,7 @@ from carbon_magic.grid.hourly import words
 from carbon_magic.grid.live.ahead import cleanest_ahead
 from carbon_magic.grid.live.zone import Quote, Zone
 from carbon_magic.live import LiveState
-from carbon_magic.views.parts import place_sentence
+from carbon_magic.views.parts import sentence_of
 from carbon_magic.views.plain import TEXT_WIDTH, clean, paragraph
 
 OFF = (
@@ -33,14 +33,7 @@ def live_text(state: LiveState) -> str:
     said = [f"Live intensity by {clean(live.title, 60)}, {by}."]
     said.append(why or _value(zone))
     place = state.place
-    sentence = place_sentence(
-        place.name,
-        place.source,
-        place.intensity_g_per_kwh,
-        by=place.intensity_source,
-        year=place.intensity_year,
-        pue=place.pue,
-    )
+    sentence = sentence_of(place._replace(found=""))
     said.append(f"Energy is converted by: {sentence}")
     said += [f"Last error: {clean(problem.partition(': ')[2], 500)}." for problem in live.problems()]
     if zone is not None:

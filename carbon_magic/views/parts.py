@@ -12,6 +12,7 @@ from typing import NamedTuple
 from carbon_magic import written
 from carbon_magic.power.sensor import Domain, Provenance
 from carbon_magic.quantity import Interval
+from carbon_magic.snapshot import Place
 from carbon_magic.views.plain import clean, pad
 
 SCOPE = "Chips only, this kernel’s share."
@@ -157,6 +158,19 @@ def place_sentence(
         said.append(f"PUE{written.NBSP}{pue:.2f}")
     said.append(found_words(source, found))
     return ", ".join(said) + "."
+
+
+def sentence_of(place: Place) -> str:
+    """The same of a place."""
+    return place_sentence(
+        place.name,
+        place.source,
+        place.intensity_g_per_kwh,
+        by=place.intensity_source,
+        year=place.intensity_year,
+        pue=place.pue,
+        found=place.found,
+    )
 
 
 def found_words(source: str, found: str = "") -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from carbon_magic.snapshot import Place
-from carbon_magic.views.parts import SET_REGION, note_sentence, place_sentence
+from carbon_magic.views.parts import SET_REGION, note_sentence, sentence_of
 from carbon_magic.views.plain import TEXT_WIDTH, paragraph
 
 
@@ -17,12 +17,4 @@ def place_text(place: Place, width: int = TEXT_WIDTH) -> str:
 
 
 def _sentence(place: Place) -> str:
-    return place_sentence(
-        place.name,
-        place.source,
-        place.intensity_g_per_kwh,
-        by=place.intensity_source,
-        year=place.intensity_year,
-        pue=place.pue,
-        found=place.found,
-    )
+    return sentence_of(place)

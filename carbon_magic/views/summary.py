@@ -16,7 +16,7 @@ from carbon_magic.views.parts import (
     largest_first,
     note_sentence,
     origin,
-    place_sentence,
+    sentence_of,
     split_lines,
 )
 from carbon_magic.views.plain import TEXT_WIDTH, clean, fill, for_text, number, paragraph, to_ascii
@@ -106,15 +106,7 @@ def _sentences(snapshot: Snapshot) -> list[str]:
             said.append(f"{written.share(measured)} of the energy measured.")
         said += [SCOPE, *_sentence(snapshot.scope_reason)]
         place = snapshot.place
-        where = place_sentence(
-            place.name,
-            place.source,
-            place.intensity_g_per_kwh,
-            by=place.intensity_source,
-            year=place.intensity_year,
-            pue=place.pue,
-            found=place.found,
-        )
+        where = sentence_of(place)
         (said if place.known else todo).append(where)
         noted = note_sentence(place.note)
         if noted is not None:
