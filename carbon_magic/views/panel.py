@@ -95,9 +95,10 @@ def _figure() -> tuple[Any, dict[str, Any]]:
     scales = {"x": LinearScale(min=-300.0, max=0.0), "y": LinearScale(min=0.0, max=5.0)}
 
     def lines(**looks: Any) -> Any:
-        return Lines(x=[-300.0, 0.0], y=[[0.0, 0.0]], scales=scales, **looks)
+        fixed = {"x": True, "y": True}
+        return Lines(x=[-300.0, 0.0], y=[[0.0, 0.0]], scales=scales, preserve_domain=fixed, **looks)
 
-    area = lines(fill="between", fill_opacities=[0.48], stroke_width=0.0, colors=["transparent"])
+    area = lines(fill="between", fill_opacities=[0.48], stroke_width=1.5, colors=["transparent"])
     looks = {"measured": "solid", "modelled": "dashed", "assumed": "dotted"}
     edges = {name: lines(stroke_width=1.5, line_style=look, colors=["transparent"]) for name, look in looks.items()}
     # Without a format bqplot computes one from the ticks, and fails where there is one only.

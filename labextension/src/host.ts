@@ -57,6 +57,7 @@ export class Memory {
 
 const PREFIX = 'carbon-magic:';
 const LONGEST_EXCERPT = 200;
+const PLACES = Array.from({ length: 9 }, (_, index) => `%${index + 1}`);
 
 /** Subscriptions, with the state made anew for each. */
 export class PanelHost implements Host {
@@ -101,7 +102,10 @@ export class PanelHost implements Host {
   }
 
   say(text: string, ...values: string[]): string {
-    return this.parts.trans.__(text, ...values);
+    let pattern = this.patterns.get(text);
+    // Translated once, with the places of its values left as they are.
+    if (pattern === undefined) this.patterns.set(text, (pattern = this.parts.trans.__(text, ...PLACES)));
+    return pattern.replace(/%(\d)/g, (_, place) => values[Number(place) - 1] ?? '');
   }
 
   excerpt(cell: Cell): string | null {
@@ -189,6 +193,7 @@ export class PanelHost implements Host {
     void notebook.content.scrollToItem(index, 'center');
   }
 
+  private readonly patterns = new Map<string, string>();
   private readonly listeners = new Set<() => void>();
   private followed: Documents['link'] = null;
   private looking = false;

@@ -2,6 +2,7 @@
 import { Widget } from '@lumino/widgets';
 import { Documents } from './documents';
 import { statusText } from './generated/badge.js';
+import { attr, setText } from './generated/dom.js';
 import { changed } from './generated/store.js';
 import type { Host, State } from './generated/types';
 import { leafIcon } from './icon';
@@ -47,11 +48,11 @@ export class StatusItem extends Widget {
     const fresh = state.heard_at !== null && Date.now() - state.heard_at < STALE_MS && !state.paused;
     const shown = fresh || !state.totals ? state : changed(state, { totals: { ...state.totals, power_w: null } });
     const words = statusText(shown as State, this.host);
-    this.power.textContent = words.power;
-    this.power.className = words.exception ? `cbm-${words.exception}` : '';
-    this.rest.textContent = words.rest;
-    this.node.title = words.title;
-    this.node.setAttribute('aria-label', `${this.host.say('Carbon')}: ${words.text}`);
+    setText(this.power, words.power);
+    attr(this.power, 'class', words.exception ? `cbm-${words.exception}` : '');
+    setText(this.rest, words.rest);
+    attr(this.node, 'title', words.title);
+    attr(this.node, 'aria-label', `${this.host.say('Carbon')}: ${words.text}`);
     if (fresh) this.timer = window.setTimeout(() => this.draw(), STALE_MS);
   }
 

@@ -5,21 +5,19 @@
  * cursor. All of it in the browser, so that changing the span needs no kernel.
  */
 import { drawTable, makeLegend } from './chartlegend.js';
-import { evenly, gapsOf, GAP_S, mean, POINTS, STACK, timeTicks, topOf, wattTicks, whole } from './chartrows.js';
+import { evenly, gapsOf, GAP_S, mean, STACK, stepsIn, timeTicks, topOf, wattTicks, whole } from './chartrows.js';
+import { makeLines } from './chartlines.js';
 import { attr, button, el, icon, keyed, setStyle, setText, show, watch } from './dom.js';
 import { prompt } from './faces.js';
 import { formats } from './format.js';
 
 /** @typedef {import('./types.js').Cell} Cell */
 /** @typedef {import('./types.js').Host} Host */
-/** @typedef {import('./types.js').Provenance} Provenance */
 /** @typedef {import('./types.js').State} State */
 
-/**
- * @typedef {{set: (values: Record<string, any>) => void}} Part A model of bqplot's, changed here and never saved.
- * @typedef {Record<'area' | Provenance | 'x' | 'y' | 'xAxis' | 'yAxis', Part>} Figure
- * @typedef {{key: string, label: string, seconds: number | null}} Span
- */
+/** @typedef {import('./chartlines.js').Figure} Figure */
+/** @typedef {import('./chartlines.js').Part} Part */
+/** @typedef {{key: string, label: string, seconds: number | null}} Span */
 
 /** @type {Span[]} */
 const SPANS = [
@@ -33,6 +31,9 @@ const RENEW_SENTENCE_MS = 10_000;
 const MOST_BANDS = 100;
 const LABEL_PX = 24;
 const LETTER_PX = 7;
+/** A change by more of the scale is drawn at once, a smaller one when the plot has moved by so many pixels. */
+const LEAP = 0.2;
+const STEP_PX = 2;
 
 /**
  * @param {HTMLElement} root Lies over the figure.
@@ -61,7 +62,7 @@ export function mountChart(root, host, figure) {
         top = 0;
         at = null;
         spokenAt = 0;
-        draw();
+        draw(true);
       },
       'cbm-Chart-span',
     ),
@@ -92,6 +93,11 @@ export function mountChart(root, host, figure) {
   let gaps = [];
   let now = 0;
   let seconds = 300;
+  let steps = 300;
+  let scaled = '';
+  let drawn = { shape: '', levels: [NaN, NaN, NaN] };
+  let width = 1;
+  const drawLines = makeLines(figure);
   /** @type {number | null} */
   let at = null;
   const shown = () => ({
@@ -103,55 +109,61 @@ export function mountChart(root, host, figure) {
     span: span.seconds === null ? say('session') : say(span.label),
   });
 
-  function draw() {
+  /** @param {boolean} [anew] Whatever it looks like. */
+  function draw(anew = false) {
     const state = host.state();
     const { samples, totals } = state;
     const last = samples.length ? samples[samples.length - 1][0] : 0;
-    now = (totals?.now ?? 0) - last > GAP_S ? (totals?.now ?? 0) : last;
-    seconds = span.seconds ?? Math.max(60, samples.length ? now - samples[0][0] : 60);
-    rows = evenly(samples, now, seconds);
-    gaps = gapsOf(rows);
-    const sums = rows.map(whole);
-    drawMarks(state);
-    drawScales(Math.max(0, ...sums.filter((sum) => sum >= 0)));
-    drawBands(state);
-    show(waiting, samples.length < 2);
+    const until = (totals?.now ?? 0) - last > GAP_S ? (totals?.now ?? 0) : last;
+    const wide = span.seconds ?? Math.max(60, samples.length ? until - samples[0][0] : 60);
+    if (anew || differs(state, until, wide)) {
+      now = until;
+      seconds = wide;
+      const before = steps;
+      steps = stepsIn(width, seconds);
+      if (at !== null && steps !== before) at = Math.round((at / before) * steps);
+      rows = evenly(samples, now, seconds, steps);
+      gaps = gapsOf(rows);
+      drawPlot(state);
+    }
     legend.draw(shown());
     drawCursor();
-    choices.forEach((one, index) => attr(one, 'aria-pressed', String(SPANS[index] === span)));
     if (!table.hidden) drawTable(table, host, shown());
     if (Date.now() - spokenAt > RENEW_SENTENCE_MS) {
       spokenAt = Date.now();
-      attr(plot, 'aria-label', sentence(sums));
+      attr(plot, 'aria-label', sentence(rows.map(whole)));
     }
-    // In a section, the choice belongs to its heading, beside what opens and closes it.
-    const heading = root.closest('.cbm-Section')?.querySelector('h3');
-    if (heading && choice.parentElement !== heading) heading.append(choice);
+  }
+
+  /**
+   * Whether the plot would: in a look's second a long span moves by less than a pixel, and bqplot draws all or nothing.
+   * @param {State} state
+   * @param {number} until
+   * @param {number} wide
+   */
+  function differs({ samples, cells, running, totals }, until, wide) {
+    const latest = samples.length ? samples[samples.length - 1] : null;
+    const levels = STACK.map(([, place]) => latest?.[place] ?? NaN);
+    const kinds = STACK.map(([domain]) => totals?.domains[domain]?.provenance);
+    const known = levels.map((level) => level >= 0);
+    const shape = JSON.stringify([known, kinds, samples.length < 2, cells.size, running.map((cell) => cell.record_id)]);
+    const moved = (Math.max(Math.abs(until - now), Math.abs(wide - seconds)) / seconds) * width;
+    const leaps = levels.some((level, index) => Math.abs(level - drawn.levels[index]) > LEAP * top);
+    if (shape === drawn.shape && moved < STEP_PX && !leaps) return false;
+    drawn = { shape, levels };
+    return true;
   }
 
   /** @param {State} state */
-  function drawMarks({ totals }) {
-    const stack = STACK.filter(([domain, place]) => totals?.domains[domain] || rows.some((row) => row[place - 1] >= 0));
-    const lines = [rows.map((row) => (whole(row) >= 0 ? 0 : NaN))];
-    for (const [, place] of stack) {
-      const below = lines[lines.length - 1];
-      lines.push(below.map((sum, index) => (Number.isNaN(sum) ? NaN : sum + (rows[index][place - 1] || 0))));
-    }
-    // bqplot puts a label at a line's last point, which must be one, and draws no line without any.
-    let length = rows.length;
-    while (length > 0 && Number.isNaN(lines[0][length - 1])) length -= 1;
-    const x = Float32Array.from({ length: Math.max(length, 1) }, (_, index) => (index / POINTS - 1) * seconds);
-    const colors = stack.map(([, , color]) => color);
-    const typed = lines.map((line) => Float32Array.from(length ? line.slice(0, length) : [0]));
-    // The fill of a line lies between it and the next one.
-    figure.area.set({ x, y: typed, colors: typed.map(() => 'transparent'), fill_colors: [...colors, 'transparent'] });
-    for (const wanted of /** @type {Provenance[]} */ (['measured', 'modelled', 'assumed'])) {
-      const chosen = stack
-        .map((_, index) => index)
-        .filter((index) => (totals?.domains[stack[index][0]]?.provenance ?? 'measured') === wanted);
-      const y = chosen.length ? chosen.map((index) => typed[index + 1]) : [Float32Array.from(x, () => 0)];
-      figure[wanted].set({ x, y, colors: chosen.length ? chosen.map((index) => colors[index]) : ['transparent'] });
-    }
+  function drawPlot(state) {
+    drawLines(state, rows, seconds);
+    drawScales(Math.max(0, ...rows.map(whole).filter((sum) => sum >= 0)));
+    drawBands(state);
+    show(waiting, state.samples.length < 2);
+    choices.forEach((one, index) => attr(one, 'aria-pressed', String(SPANS[index] === span)));
+    // In a section, the choice belongs to its heading, beside what opens and closes it.
+    const heading = root.closest('.cbm-Section')?.querySelector('h3');
+    if (heading && choice.parentElement !== heading) heading.append(choice);
   }
 
   /** @param {number} highest */
@@ -159,6 +171,8 @@ export function mountChart(root, host, figure) {
     const wanted = topOf(highest);
     if (wanted > top / 2) lowSince = Date.now();
     if (wanted > top || Date.now() - lowSince > FALLS_AFTER_MS) top = wanted;
+    if (scaled === `${top} ${seconds}`) return;
+    scaled = `${top} ${seconds}`;
     figure.x.set({ min: -seconds, max: 0 });
     figure.y.set({ min: 0, max: top });
     for (const [axis, ticks] of /** @type {[Part, [number, string][]][]} */ ([
@@ -171,7 +185,6 @@ export function mountChart(root, host, figure) {
 
   /** @param {State} state */
   function drawBands(state) {
-    const width = plot.clientWidth || 1;
     const from = now - seconds;
     const cells = [...state.cells.values(), ...state.running]
       .filter((cell) => endOf(cell) > from && cell.started_at < now)
@@ -185,11 +198,11 @@ export function mountChart(root, host, figure) {
         right: Math.min(1, (endOf(cell) - from) / seconds),
       })),
       ...gaps.slice(-MOST_BANDS).map(([first, last]) => ({
-        key: `gap-${Math.round(now - (1 - first / POINTS) * seconds)}`,
+        key: `gap-${Math.round(now - (1 - first / steps) * seconds)}`,
         name: 'cbm-Chart-gap',
         words: '',
-        left: (first - 1) / POINTS,
-        right: (last + 1) / POINTS,
+        left: (first - 1) / steps,
+        right: (last + 1) / steps,
       })),
     ];
     keyed(
@@ -215,7 +228,7 @@ export function mountChart(root, host, figure) {
 
   function drawCursor() {
     show(cursor, at !== null);
-    if (at !== null) setStyle(cursor, 'left', `${(100 * at) / POINTS}%`);
+    if (at !== null) setStyle(cursor, 'left', `${(100 * at) / steps}%`);
   }
 
   /** @param {number[]} sums */
@@ -234,29 +247,37 @@ export function mountChart(root, host, figure) {
 
   /** @param {number | null} to */
   const point = (to) => {
-    at = to === null ? null : Math.min(POINTS, Math.max(0, Math.round(to)));
+    at = to === null ? null : Math.min(steps, Math.max(0, Math.round(to)));
     legend.draw(shown());
     drawCursor();
   };
   plot.addEventListener('pointermove', (event) => {
     const box = plot.getBoundingClientRect();
-    point((POINTS * (event.clientX - box.left)) / (box.width || 1));
+    point((steps * (event.clientX - box.left)) / (box.width || 1));
   });
   plot.addEventListener('pointerleave', () => point(null));
   plot.addEventListener('blur', () => point(null));
   plot.addEventListener('keydown', (event) => {
     const step = event.shiftKey ? 10 : 1;
-    const here = at ?? POINTS;
+    const here = at ?? steps;
     /** @type {Record<string, number>} */
-    const goals = { ArrowLeft: here - step, ArrowRight: here + step, Home: 0, End: POINTS };
+    const goals = { ArrowLeft: here - step, ArrowRight: here + step, Home: 0, End: steps };
     if (!(event.key in goals)) return;
     event.preventDefault();
     // JupyterLab and notebooks have commands of their own on these keys.
     event.stopPropagation();
     point(goals[event.key]);
   });
-  const end = watch(root, host, draw);
+  // To ask for the width while drawing would have the browser lay out the page once more.
+  const sizes = new ResizeObserver(([entry]) => {
+    if (entry.contentRect.width === width || !entry.contentRect.width) return;
+    width = entry.contentRect.width;
+    draw(true);
+  });
+  sizes.observe(plot);
+  const end = watch(root, host, () => draw());
   return () => {
+    sizes.disconnect();
     end();
     choice.remove();
     root.replaceChildren();

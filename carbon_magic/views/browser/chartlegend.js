@@ -2,7 +2,7 @@
 /*
  * What stands under the power chart: its legend, which is the readout of the cursor too, and the same figures as a table.
  */
-import { POINTS, STACK, mean, whole } from './chartrows.js';
+import { STACK, mean, whole } from './chartrows.js';
 import { attr, el, keyed, setText, show } from './dom.js';
 import { clock, prompt } from './faces.js';
 import { formats, NOT_YET } from './format.js';
@@ -49,7 +49,7 @@ export function makeLegend(host) {
       setText(when, say('Now'));
       setText(sum, average >= 0 ? say('%1 mean %2', span, format.power(average)) : '');
     } else {
-      const time = now - (1 - at / POINTS) * seconds;
+      const time = now - (1 - at / (rows.length - 1)) * seconds;
       const cell = [...cells.values(), ...running].find(
         (one) => one.started_at <= time && (time <= one.started_at + one.duration_s || one.status === 'running'),
       );
@@ -57,7 +57,7 @@ export function makeLegend(host) {
       setText(when, clock(time * 1000, host.locale, true) + where);
       setText(sum, whole(row) >= 0 ? format.power(whole(row)) : say('no samples'));
     }
-    if (gap) setText(note, gapWords(((gap[1] - gap[0] + 1) * seconds) / POINTS));
+    if (gap) setText(note, gapWords(((gap[1] - gap[0] + 1) * seconds) / (rows.length - 1)));
     attr(both, 'class', `cbm-Chart-keys${gap ? ' cbm-mod-gap' : ''}`);
 
     // From above, as the areas lie.
@@ -105,7 +105,7 @@ export function drawTable(table, host, { rows, now, seconds }) {
   const domains = [...STACK].reverse();
   const heads = [say('Time'), ...domains.map(([domain]) => domainName(domain))];
   const head = el('tr', {}, ...heads.map((words) => el('th', { scope: 'col' }, words)));
-  const step = POINTS / TABLE_ROWS;
+  const step = (rows.length - 1) / TABLE_ROWS;
   const body = Array.from({ length: TABLE_ROWS }, (_, index) => {
     const part = rows.slice(Math.round(index * step), Math.round((index + 1) * step));
     const time = now - (1 - (index + 1) / TABLE_ROWS) * seconds;

@@ -15,7 +15,9 @@ export const STACK = [
   ['cpu', 1, 'var(--cbm-cpu, #1557a8)'],
   ['gpu', 2, 'var(--cbm-gpu, #d95f02)'],
 ];
-export const POINTS = 300;
+const COLUMNS = /** @type {const} */ ([1, 2, 3]);
+const LEAST_POINTS = 60;
+const MOST_POINTS = 300;
 /** At rest a reading comes every 10 s; what is farther apart is a gap. */
 export const GAP_S = 12;
 const LEAST_TOP_W = 5;
@@ -23,33 +25,54 @@ const LEAST_TOP_W = 5;
 const STEPS_S = [5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800];
 
 /**
+ * How many steps a plot can show: no more than it has pixels, and than there are seconds.
+ * @param {number} width In pixels.
+ * @param {number} span
+ */
+export function stepsIn(width, span) {
+  return Math.max(LEAST_POINTS, Math.min(MOST_POINTS, Math.floor(width), Math.ceil(span)));
+}
+
+/**
  * Watts at even steps up to `now`: rows of CPU, GPU and memory, NaN where nothing is known.
  * @param {readonly Sample[]} samples
  * @param {number} now
  * @param {number} span
+ * @param {number} steps One row more than that.
  * @returns {number[][]}
  */
-export function evenly(samples, now, span) {
-  const step = span / POINTS;
+export function evenly(samples, now, span, steps) {
+  const step = span / steps;
   const rows = [];
   let at = 0;
-  for (let index = 0; index <= POINTS; index += 1) {
+  for (let index = 0; index <= steps; index += 1) {
     const from = now - span + (index - 1) * step;
     const to = from + step;
     while (at < samples.length && samples[at][0] <= from) at += 1;
     let end = at;
     while (end < samples.length && samples[end][0] <= to + 1e-6) end += 1;
-    rows.push(end > at ? meanOf(samples.slice(at, end)) : bridged(samples, at, from));
+    rows.push(end > at ? COLUMNS.map((column) => meanOf(samples, at, end, column)) : bridged(samples, at, from));
   }
   return rows;
 }
 
 /**
  * @param {readonly Sample[]} samples
- * @returns {number[]}
+ * @param {number} from
+ * @param {number} to
+ * @param {1 | 2 | 3} column
+ * @returns {number} NaN where nothing is known.
  */
-function meanOf(samples) {
-  return [1, 2, 3].map((column) => mean(samples.map((sample) => sample[column]).filter((watts) => watts !== null)));
+function meanOf(samples, from, to, column) {
+  let sum = 0;
+  let count = 0;
+  for (let index = from; index < to; index += 1) {
+    const watts = samples[index][column];
+    if (watts === null) continue;
+    sum += watts;
+    count += 1;
+  }
+  return sum / count;
 }
 
 /**
@@ -79,8 +102,9 @@ function bridged(samples, next, time) {
  * @returns {number} The sum of what is known, NaN where nothing is.
  */
 export function whole(row) {
-  const known = row.filter((watts) => watts >= 0);
-  return known.length ? known.reduce((a, b) => a + b, 0) : NaN;
+  let sum = NaN;
+  for (const watts of row) if (watts >= 0) sum = (Number.isNaN(sum) ? 0 : sum) + watts;
+  return sum;
 }
 
 /**

@@ -96,7 +96,11 @@ export function button(label, press, className = 'cbm-link') {
  * @param {string} value
  */
 export function setText(node, value) {
-  if (node.textContent !== value) node.textContent = value;
+  const { firstChild } = node;
+  // A text in its place is only laid out anew; a new node is also styled, and its neighbours are.
+  if (firstChild instanceof Text && !firstChild.nextSibling && value) {
+    if (firstChild.data !== value) firstChild.data = value;
+  } else if (node.textContent !== value) node.textContent = value;
 }
 
 /**
@@ -172,6 +176,31 @@ export function keyed(parent, items, keyOf, create, update) {
   }
 }
 
+/** @type {Set<() => void>} */
+const due = new Set();
+
+/**
+ * At the next frame, once, and together with all others that wait for it: each frame that is asked for costs something.
+ * @param {() => void} draw
+ */
+function atNextFrame(draw) {
+  if (!due.size) {
+    requestAnimationFrame(() => {
+      const now = [...due];
+      due.clear();
+      for (const one of now) {
+        try {
+          one();
+        } catch (error) {
+          // Of one view; the others are drawn nevertheless.
+          reportError(error);
+        }
+      }
+    });
+  }
+  due.add(draw);
+}
+
 /**
  * Draws now and after each change of the host's state, at most once a frame and only while `root` can be seen.
  * @param {HTMLElement} root
@@ -180,18 +209,14 @@ export function keyed(parent, items, keyOf, create, update) {
  * @returns {() => void} Ends it.
  */
 export function watch(root, host, draw) {
-  let waiting = 0;
   let stale = false;
   // What is hidden has no width. Asking for it here would have the browser lay out the page between two views.
   let visible = true;
-  const later = () => {
-    if (waiting) return;
-    waiting = requestAnimationFrame(() => {
-      waiting = 0;
-      stale = !visible;
-      if (visible) draw();
-    });
+  const drawSeen = () => {
+    stale = !visible;
+    if (visible) draw();
   };
+  const later = () => atNextFrame(drawSeen);
   const unsubscribe = host.subscribe(later);
   const sizes = new ResizeObserver(([entry]) => {
     visible = entry.contentRect.width > 0;
@@ -202,6 +227,7 @@ export function watch(root, host, draw) {
   return () => {
     unsubscribe();
     sizes.disconnect();
-    if (waiting) cancelAnimationFrame(waiting);
+    visible = false;
+    due.delete(drawSeen);
   };
 }

@@ -22,7 +22,7 @@ import { mountWhatIf, whatIfAnswer } from './whatif.js';
  * @typedef {object} Section
  * @property {HTMLElement} element
  * @property {HTMLElement} body
- * @property {(answer: string, always?: boolean) => void} answer
+ * @property {(answer: () => string) => void} answer Its words, which are made only where they are shown.
  * @property {() => boolean} isOpen
  */
 
@@ -51,7 +51,7 @@ export function mount(root, host, parts = {}) {
   const notice = el('div', { class: 'cbm-Notice', hidden: true }, noticeText, noticeAction);
 
   const power = section(host, 'power', say('Power'), true);
-  const cells = section(host, 'cells', say('Cells'), true);
+  const cells = section(host, 'cells', say('Cells'), true, true);
   const whatIf = section(host, 'whatif', say('What if elsewhere'), false);
   const sources = section(host, 'sources', say('Sources'), false);
   const panel = el('div', { class: 'cbm-Panel' }, header, face, totals, notice);
@@ -95,10 +95,10 @@ export function mount(root, host, parts = {}) {
     show(cells.element, whole && !state.partial);
     show(whatIf.element, known && state.region !== null);
     show(sources.element, whole && state.sources.length > 0);
-    power.answer(powerAnswer(state, host));
-    cells.answer(cellsAnswer(host, cells.isOpen()), true);
-    whatIf.answer(whatIfAnswer(host));
-    sources.answer(sourcesAnswer(host));
+    power.answer(() => powerAnswer(state, host));
+    cells.answer(() => cellsAnswer(host, cells.isOpen()));
+    whatIf.answer(() => whatIfAnswer(host));
+    sources.answer(() => sourcesAnswer(host));
   };
 
   let drawnNotice = '';
@@ -133,9 +133,10 @@ export function mount(root, host, parts = {}) {
    * @param {string} key
    * @param {string} title
    * @param {boolean} openAtFirst
+   * @param {boolean} [always] Whether it is answered while it is open, too.
    * @returns {Section}
    */
-  function section(owner, key, title, openAtFirst) {
+  function section(owner, key, title, openAtFirst, always = false) {
     const remembered = owner.recall(`open.${key}`);
     let open = typeof remembered === 'boolean' ? remembered : openAtFirst;
     const id = `cbm-${key}-${Math.random().toString(36).slice(2)}`;
@@ -144,12 +145,9 @@ export function mount(root, host, parts = {}) {
     toggle.append(icon('caret', 'cbm-Section-caret'), el('span', { class: 'cbm-Section-title' }, title), aside);
     const body = el('div', { class: 'cbm-Section-body', id });
     const element = el('section', { class: 'cbm-Section' }, el('h3', {}, toggle), body);
-    let words = '';
-    let always = false;
     const drawOpen = () => {
       attr(toggle, 'aria-expanded', String(open));
       show(body, open);
-      setText(aside, open && !always ? '' : words);
     };
     toggle.addEventListener('click', () => {
       open = !open;
@@ -162,11 +160,7 @@ export function mount(root, host, parts = {}) {
       element,
       body,
       isOpen: () => open,
-      answer(answer, evenOpen = false) {
-        words = answer;
-        always = evenOpen;
-        drawOpen();
-      },
+      answer: (words) => setText(aside, open && !always ? '' : words()),
     };
   }
 }

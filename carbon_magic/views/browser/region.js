@@ -50,8 +50,13 @@ export function regionNodes(host) {
     }
   }
 
+  /** @type {State['region'] | undefined} */
+  let drawn;
   /** @param {State} state */
   const draw = ({ region }) => {
+    // The same object until the kernel tells another: not at each tick.
+    if (region === drawn) return;
+    drawn = region;
     show(element, region !== null);
     if (!region) return;
     const known = region.id !== null && region.source !== 'unknown';
