@@ -60,8 +60,8 @@ def calibrate(
         forget: delete the fit of this machine instead.
 
     Raises:
-        UsageError: there is no such sensor, or none at all.
-        OSError: the fit cannot be written.
+        UsageError: there is no such sensor, or none at all, or the fit could not be written.
+        OSError: the fit cannot be written any more.
     """
     environ = dict(os.environ) if environ is None else environ
     root = Path(environ.get("CARBON_MAGIC_ROOT") or "/")
@@ -70,6 +70,7 @@ def calibrate(
     if forget:
         with _acting_for(_caller(environ)):
             return _forget(path, told)
+    _check_writable(path, environ)
     machine = Machine.of(root)
     usage = usage_of(root)
     reference = _reference(machine, against, told)
@@ -223,6 +224,28 @@ def _acting_for(caller: Any) -> Iterator[None]:
         os.seteuid(0)
         os.setegid(gid)
         os.setgroups(groups)
+
+
+def _check_writable(path: Path, environ: dict[str, str]) -> None:
+    """Find out before any load runs whether the fit can be kept. Nothing is made.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    from carbon_magic.run.output import check_writable
+    from carbon_magic.troubles import in_words
+
+    with _acting_for(_caller(environ)):
+        try:
+            place = path.resolve()
+            if place.exists() and not place.is_file():
+                raise UsageError(f"the calibration would be kept in {place}, and what stands there is no file")
+            folder = place.parent
+            while not os.path.lexists(folder):  # those that are missing are made in the last that is there
+                folder = folder.parent
+        except (OSError, RuntimeError) as error:  # Python before 3.13 has a RuntimeError for links in a circle
+            raise UsageError(f"the calibration {path} cannot be written: {in_words(error)}") from None
+        check_writable(folder / place.name, "the calibration")
 
 
 def _keep(fit: Fit, path: Path, environ: dict[str, str]) -> None:
