@@ -8,6 +8,7 @@ doctor's list is whole.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,10 +44,20 @@ def discover_later(
 
         found = chips(machine.root)
     gpus = [*discover_gpus(library, machine.root), *_amd_gpus(machine, ways, found), *_intel_gpus(machine, found)]
+    if any(candidate.used for candidate in opened if candidate.domain == "gpu"):
+        gpus = [_measured_already(candidate) for candidate in gpus]
     told = any(candidate.used for candidate in (*gpus, *opened) if candidate.domain == "gpu")
     if told or any(candidate.name.startswith("jetson:") for candidate in opened):
         gpus = [candidate for candidate in gpus if candidate.used or candidate.name != "nvml"]
     return [*gpus, *_processors(machine, ways, found, opened), *_meters(machine, ways, found)]
+
+
+def _measured_already(candidate: Candidate) -> Candidate:
+    """A model is not added to a sensor of the same chip's graphics (Jetson)."""
+    if candidate.provenance != "modelled" or candidate.sensor is None:
+        return candidate
+    candidate.sensor.close()
+    return replace(candidate, used=False, reason="The graphics are measured; a model would add to it.", sensor=None)
 
 
 def _amd_gpus(machine: Machine, ways: Ways, found: Sequence[Chip]) -> list[Candidate]:
