@@ -16,9 +16,9 @@ from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 from carbon_magic.power import rawread
+from carbon_magic.power.drm_fdinfo import Engine, Told, parsed
 from carbon_magic.power.sensor import GpuUse
 
 MAX_PROCESSES = 512
@@ -29,33 +29,15 @@ MAX_FILES = 1024
 MAX_CLIENTS = 512
 OTHERS_AGAIN_S = 60.0
 """So long after the last look at other processes that are known it is looked whether they have opened the GPU."""
-OWN_AGAIN_S = 5.0
-"""The same of this work's own."""
+MAX_OWN = 32
+"""As many of this work's own processes are looked at at once, those first that were longest ago: new files alone, and
+all of them again after so long."""
+OWN_AGAIN_S = 10.0
 INITIAL_PIDS = "pid:[4026531836]"
 """The machine's own process ids, by the kernel's fixed number (PROC_PID_INIT_INO): no container hides others."""
 KFD = "/dev/kfd"
 
-_KEY = re.compile(rb"^drm-(total-cycles|cycles|engine-capacity|engine)-([a-z0-9_-]{1,32}):\s*([0-9]{1,20})\b", re.M)
-_CLIENT = re.compile(rb"^drm-client-id:\s*([0-9]{1,20})\s*$", re.M)
 _NODE = re.compile(r"(?:card|renderD)[0-9]{1,4}")
-_ZEROES_ARE_LEFT_OUT = re.compile(rb"^drm-driver:\s*amdgpu\s*$", re.M)
-
-
-class Engine(NamedTuple):
-    """What a client has used of one kind of engine since it was opened."""
-
-    used: int
-    """Nanoseconds, or cycles where `passed` is known."""
-    passed: int | None
-    """Cycles that passed on one of them."""
-    capacity: int
-
-
-class Told(NamedTuple):
-    """What the kernel tells beside one open file."""
-
-    client: int
-    engines: dict[str, Engine]
 
 
 @dataclass(slots=True)
@@ -65,23 +47,6 @@ class _Client:
     last: dict[str, Engine] = field(default_factory=dict)
     counts: bool = False
     """Whether what an engine has used and was not told before is new: not in what was there at the first look."""
-
-
-def parsed(text: bytes | None) -> Told | None:
-    """What stands in the kernel's file beside an open one; None where it tells no client or no engines."""
-    found = _CLIENT.search(text or b"")
-    if text is None or found is None:
-        return None
-    values: dict[tuple[bytes, bytes], int] = {(kind, name): int(value) for kind, name, value in _KEY.findall(text)}
-    engines = {}
-    for (kind, name), used in values.items():
-        if kind == b"engine" or (kind == b"cycles" and (b"total-cycles", name) in values):
-            capacity = max(1, values.get((b"engine-capacity", name), 1))
-            passed = values[b"total-cycles", name] if kind == b"cycles" else None
-            engines[name.decode()] = Engine(used, passed, capacity)
-    if not engines and not _ZEROES_ARE_LEFT_OUT.search(text):
-        return None
-    return Told(int(found[1]), engines)
 
 
 def clients_of(device: Path, root: Path, *, compute: bool = False) -> Clients | None:
@@ -122,6 +87,12 @@ class Clients:
         self._queuing: set[int] = set()
         """Processes that have AMD's compute driver open."""
         self._looked: dict[int, float] = {}
+        self._files: dict[int, tuple[float, frozenset[str]]] = {}
+        """Of our own processes: when they were last looked at, and what they had open."""
+        self._own_seen = False
+        """Whether all of our own were looked at the last time."""
+        self._untold: set[int] = set()
+        """Clients that are so new that their cycles have no rate yet."""
         self._hidden: set[int] = set()
         self._all_listed = False
         self._others_known = False
@@ -154,14 +125,14 @@ class Clients:
             return self._by_process(pids, openers, work_s, busy)
         utilization = busy if busy is not None else min(1.0, busiest) if self._sees_all else None
         total_s, own_s = sum(work_s.values()), sum(work_s[number] for number in ours)
-        if own_s > 0.0:
+        if own_s > 0.0 and not ours & self._untold:
             self._share = own_s / total_s
             return GpuUse(self._share, utilization, self._sees_all)
-        if had - self._had:  # what one of ours did before it ended, nobody tells any more
+        # What one of ours did before it ended, or one that was not looked at, nobody tells.
+        untold = had - self._had or ours & self._untold or not self._own_seen
+        # Without knowing when the GPU was busy, a pause must not weigh as much as the work.
+        if untold or (ours and utilization is None):
             return GpuUse(self._share, utilization, False)
-        if ours and utilization is None:
-            # Without knowing when it was busy, a pause must not weigh as much as the work.
-            return GpuUse(self._share, None, False)
         return GpuUse(0.0, utilization, True)
 
     @property
@@ -180,6 +151,7 @@ class Clients:
 
     def _work(self, span_s: float) -> tuple[dict[int, float], float]:
         """Engine seconds of each client since the last call, and how busy the busiest kind of engine was."""
+        self._untold.clear()
         work_s: dict[int, float] = {}
         by_engine: dict[str, float] = {}
         for number, client in list(self._clients.items()):
@@ -192,6 +164,8 @@ class Clients:
                 before = client.last.get(name)
                 used_s = _seconds(engine, before, span_s) if before is not None or client.counts else 0.0
                 work_s[number] += used_s
+                if before is None and client.counts and engine.passed is not None and engine.used:
+                    self._untold.add(number)
                 if span_s > 0.0:
                     by_engine[name] = by_engine.get(name, 0.0) + used_s / span_s / engine.capacity
                 # A value may fall for a while; what was larger holds.
@@ -212,16 +186,13 @@ class Clients:
     def _look(self, pids: AbstractSet[int], now_s: float, *, first: bool) -> None:
         """See who has opened the GPU: our own processes often, others when they are new and now and then. While none of
         ours has, others are left alone."""
-        for pid in pids:
-            if now_s - self._looked.get(pid, float("-inf")) >= OWN_AGAIN_S:
-                self._looked[pid] = now_s
-                self._look_at(pid, new=not first)
+        self._look_at_own(pids, now_s, new=not first)
         if not (self._queuing & pids or any(pid in pids for one in self._clients.values() for pid, _ in one.places)):
             self._all_listed = self._others_known = False
             self._clients.clear()
             self._queuing.clear()
             self._hidden &= pids
-            self._looked = {pid: at_s for pid, at_s in self._looked.items() if pid in pids}
+            self._looked.clear()
             return
         listed = rawread.list_names(self._proc)
         alive = {int(name) for name in listed[:MAX_LISTED] if name.isdigit()}
@@ -240,27 +211,44 @@ class Clients:
             # What another process did before it was noticed is not of this moment; what a new one did is.
             new = self._others_known and pid not in self._looked
             self._looked[pid] = now_s
-            looked += self._look_at(pid, new=new)
+            looked += bool(self._look_at(pid, new=new))
         self._others_known = looked < MAX_PROCESSES
 
-    def _look_at(self, pid: int, *, new: bool) -> bool:
-        """Look at one process's open files; whether it has any."""
+    def _look_at_own(self, pids: AbstractSet[int], now_s: float, *, new: bool) -> None:
+        """Our own processes: at each look those that opened something since the last one."""
+        nothing: tuple[float, frozenset[str]] = (float("-inf"), frozenset())
+        self._files = {pid: seen for pid, seen in self._files.items() if pid in pids}
+        chosen = sorted(pids, key=lambda pid: self._files.get(pid, nothing)[0])[:MAX_OWN]
+        self._own_seen = len(chosen) == len(pids)
+        again_s = OWN_AGAIN_S * max(1.0, len(pids) / MAX_OWN)
+        for pid in chosen:
+            known = self._files.get(pid, nothing)[1]
+            # A file may have been closed, and its number given to another.
+            if now_s - self._looked.get(pid, float("-inf")) >= again_s:
+                self._looked[pid], known = now_s, frozenset()
+            self._files[pid] = (now_s, frozenset(self._look_at(pid, known, new=new)))
+
+    def _look_at(self, pid: int, known: AbstractSet[str] = frozenset(), *, new: bool) -> list[str]:
+        """Look at one process's open files but those that are known; all that it has."""
         try:
             names = rawread.first_names(f"{self._proc}/{pid}/fd", MAX_FILES)
         except PermissionError:
             self._hidden.add(pid)
-            return False
+            return []
         self._hidden.discard(pid)
-        self._queuing.discard(pid)
+        if not known:
+            self._queuing.discard(pid)
         if len(names) == MAX_FILES:
             self._hidden.add(pid)
         for name in names:
+            if name in known:
+                continue
             target = rawread.link_of(f"{self._proc}/{pid}/fd/{name}")
             if target == KFD and self._compute:
                 self._queuing.add(pid)
             elif target in self._nodes:
                 self._found(pid, name, new=new)
-        return bool(names)
+        return names
 
     def _found(self, pid: int, name: str, *, new: bool) -> None:
         """A process has the GPU open."""

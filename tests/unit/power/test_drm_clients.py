@@ -15,7 +15,8 @@ from stubs.amd_smi import AmdSmi
 from carbon_magic.power import amd_smi, drm_clients, rawread
 from carbon_magic.power.candidate import Candidate
 from carbon_magic.power.cumulative import GpuGauge
-from carbon_magic.power.drm_clients import INITIAL_PIDS, Clients, Engine, Told, clients_of, parsed
+from carbon_magic.power.drm_clients import INITIAL_PIDS, Clients, clients_of
+from carbon_magic.power.drm_fdinfo import Engine, Told, parsed
 from carbon_magic.power.hwmon import chips
 from carbon_magic.power.intel_gpu import board
 from carbon_magic.power.sensor import GpuUse
@@ -270,7 +271,7 @@ def test_work_queued_by_the_compute_driver_goes_by_who_has_it_open(tmp_path: Pat
     gpu.process(OTHER, "/dev/kfd")
     assert gpu.use(0.9) == GpuUse(0.5, 0.9, False)
     (gpu.proc / f"{OURS}/fd/0").unlink()
-    assert gpu.use(0.9, seconds=6.0) == GpuUse(0.0, 0.9, True)
+    assert gpu.use(0.9, seconds=11.0) == GpuUse(0.0, 0.9, True)
 
 
 def test_while_ours_do_not_use_it_nobody_else_is_looked_at(gpu: Gpu, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -288,10 +289,38 @@ def test_while_ours_do_not_use_it_nobody_else_is_looked_at(gpu: Gpu, monkeypatch
     assert set(looked) == {f"{gpu.proc}/{pid}/fd" for pid in PIDS}
     gpu.did(OURS, 1, gfx=100)
     gpu.did(OTHER, 2, gfx=900_000)
-    assert gpu.use(seconds=6.0) == GpuUse(1.0, pytest.approx(100 / 6000), True)
+    assert gpu.use() == GpuUse(1.0, about(0.1), True), "it was not noticed at once"
     gpu.did(OURS, 1, gfx=200)
     gpu.did(OTHER, 2, gfx=900_300)
     assert gpu.use() == GpuUse(about(0.25), about(0.4), True)
+
+
+def test_of_cycles_that_are_new_the_rate_is_unknown_at_first(gpu: Gpu) -> None:
+    def now(used: int, passed: int) -> None:
+        gpu.opened(OURS, 1, f"drm-cycles-ccs:\t{used}\ndrm-total-cycles-ccs:\t{passed}\n")
+
+    gpu.use()
+    now(500, 1000)
+    assert gpu.use() == GpuUse(1.0, 0.0, False)
+    now(900, 2000)
+    assert gpu.use() == GpuUse(1.0, about(0.4), True)
+
+
+def test_of_many_own_processes_some_are_looked_at_by_turns(gpu: Gpu, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drm_clients, "MAX_OWN", 2)
+    pids = frozenset(range(400, 405))
+    for pid in pids:
+        gpu.process(pid, "/dev/null")
+
+    def use() -> GpuUse | None:
+        gpu.now_s += 1.0
+        return gpu.clients.use(pids, 0.5)
+
+    use()
+    assert use() == GpuUse(1.0, 0.5, False), "one that was not looked at may use it"
+    for pid in pids:
+        gpu.did(pid, pid, gfx=100)
+    assert [use() for _ in range(3)][-1] == GpuUse(1.0, 0.5, True)
 
 
 @pytest.mark.parametrize("most", [3, 40])
