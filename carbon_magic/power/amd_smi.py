@@ -18,7 +18,6 @@ from typing import Any
 
 from carbon_magic.power.constants import DISAGREE, GAUGE_SAMPLES, GPU_CURVE_FACTOR, GPU_IDLE_OVER_TDP
 from carbon_magic.power.cumulative import GpuCounter
-from carbon_magic.power.drm_clients import clients_of
 from carbon_magic.power.machine import is_there
 from carbon_magic.power.sensor import SensorError
 from carbon_magic.quantity import Interval
@@ -95,6 +94,8 @@ class AmdSmiSensor(GpuCounter):
         )
         self.busy = self._busy
         if (slot := self._slot()) is not None:
+            from carbon_magic.power.drm_clients import clients_of  # only where there is such a GPU
+
             self.clients = clients_of(root / "sys/bus/pci/devices" / slot, root, compute=True)
         self.counts = True
         """Whether its counter is believed; else its power is integrated."""

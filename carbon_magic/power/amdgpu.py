@@ -13,7 +13,6 @@ from pathlib import Path
 
 from carbon_magic.power.constants import CPU_CURVE, IDLE_OVER_MAX
 from carbon_magic.power.cumulative import Gauge, GpuGauge
-from carbon_magic.power.drm_clients import clients_of
 from carbon_magic.power.hwmon import Chip, number, watts_of
 from carbon_magic.power.sensor import SensorError
 
@@ -71,6 +70,8 @@ def board(chip: Chip, index: int, root: Path = Path("/")) -> GpuGauge:
     busy = chip.file("gpu_busy_percent")
     if busy is not None:
         sensor.busy = lambda: min(max(number(busy) / 100.0, 0.0), 1.0)
+    from carbon_magic.power.drm_clients import clients_of  # only where there is such a GPU
+
     sensor.clients = clients_of(chip.folder / "device", root, compute=True)
     sensor.peek()
     return sensor

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from carbon_magic.power.constants import GPU_CURVE_FACTOR, GPU_IDLE_OVER_TDP
 from carbon_magic.power.cumulative import GpuCounter
-from carbon_magic.power.drm_clients import clients_of
 from carbon_magic.power.hwmon import Chip, joules_of
 
 _DRIVERS = ("i915", "xe")
@@ -38,6 +37,8 @@ def board(chip: Chip, index: int, root: Path = Path("/")) -> GpuCounter:
     most_w = next((limit_w for name in _LIMITS if (limit_w := chip.scaled(name, 1e-6))), None)
     idle_w = GPU_CURVE_FACTOR.value.scaled(GPU_IDLE_OVER_TDP.value * most_w) if most_w else None
     sensor = GpuCounter(f"intel-gpu:{index}", "gpu", joules_of(path), max_power_w=most_w, idle_power_w=idle_w)
+    from carbon_magic.power.drm_clients import clients_of  # only where there is such a GPU
+
     sensor.clients = clients_of(chip.folder / "device", root)
     sensor.peek()
     return sensor
