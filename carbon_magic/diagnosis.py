@@ -157,18 +157,16 @@ def _live_problems(environ: Mapping[str, str]) -> list[str]:
 
 
 def look(environ: Mapping[str, str] = os.environ) -> Findings:
-    """What a session that began here now would find.
-
-    Raises:
-        ValueError: what the environment says of the region cannot be.
-    """
+    """What a session that began here now would find."""
     from carbon_magic.grid import table
-    from carbon_magic.grid.choose import Whereabouts, choose, said_by
+    from carbon_magic.grid.choose import Whereabouts, choose_by
     from carbon_magic.ledger.home import HomelessError, home
 
     meter = Meter(environ, "auto")
     candidates = meter.candidates()
     given = meter.allotment
+    place, refused = choose_by(environ, Whereabouts(meter.machine.root, environ))
+    refused += _live_problems(environ)
     try:
         records = f"kept in {home(environ)} once a kernel records"
     except HomelessError as error:
@@ -180,8 +178,9 @@ def look(environ: Mapping[str, str] = os.environ) -> Findings:
         scope=given.scope,
         scope_reason=given.reason,
         share_notes=share_notes(meter),
-        place=choose([("environment", said_by(environ))], Whereabouts(meter.machine.root, environ)),
-        problems=[*([meter.problem] if meter.problem else []), *table.problems(), *_live_problems(environ)],
+        place=place,
+        problems=[*refused, *([meter.problem] if meter.problem else []), *table.problems()],
+        loads=not refused,
         versions=versions(),
         machine=machine_facts(meter.machine),
         records=records,

@@ -20,9 +20,10 @@ from typing import Any, NamedTuple
 from carbon_magic import __version__
 from carbon_magic.power.calibration import CalibrationError, Fit, fitted, machine_id, path_in, written
 from carbon_magic.power.candidate import Candidate
+from carbon_magic.power.cpu_model import LoadModel
 from carbon_magic.power.discover import discover, fallback_cpu
 from carbon_magic.power.later import discover_later
-from carbon_magic.power.loads import Loads, RefusedError
+from carbon_magic.power.loads import QUIET_S, Loads, RefusedError
 from carbon_magic.power.machine import Machine
 from carbon_magic.power.reference import Reference, Sensors, WallMeter
 from carbon_magic.power.sensor import Sensor, SensorError
@@ -60,8 +61,8 @@ def calibrate(
         forget: delete the fit of this machine instead.
 
     Raises:
-        UsageError: there is no such sensor, or none at all.
-        OSError: the fit cannot be written.
+        UsageError: there is no such sensor, or none at all, or the fit could not be written.
+        OSError: the fit cannot be written any more.
     """
     environ = dict(os.environ) if environ is None else environ
     root = Path(environ.get("CARBON_MAGIC_ROOT") or "/")
@@ -70,6 +71,7 @@ def calibrate(
     if forget:
         with _acting_for(_caller(environ)):
             return _forget(path, told)
+    _check_writable(path, environ)
     machine = Machine.of(root)
     usage = usage_of(root)
     reference = _reference(machine, against, told)
@@ -85,7 +87,7 @@ def calibrate(
     if as_json:
         sys.stdout.write(written(fit))
     else:
-        for line in _report(fit, path):
+        for line in _report(fit, path, machine):
             print(line)
     return 0
 
@@ -112,10 +114,15 @@ def _fit(machine: Machine, usage: Usage, reference: Reference, seconds: float, t
     if allowed < cpus:
         raise RefusedError(f"this process may use {allowed} of {cpus} processors, and a curve needs them all")
     loads = Loads(usage, reference, cpus)
+    steps = sorted({0, cpus // 4, cpus // 2, cpus})
+    told.say(
+        f"Calibrating against {reference.name}. It takes about {QUIET_S + seconds * len(steps):.0f} s, in which the "
+        "machine should do nothing else."
+    )
     told.say("Looking whether the machine is at rest.")
     loads.check_rest()
     levels = []
-    for workers in sorted({0, cpus // 4, cpus // 2, cpus}):
+    for workers in steps:
         told.say(f"{'At rest' if not workers else f'{workers} of {cpus} processors busy'}, for {seconds:g} s.")
         levels.append(loads.level(workers, seconds))
     model = fallback_cpu(machine, lambda: 0.0).sensor
@@ -225,6 +232,28 @@ def _acting_for(caller: Any) -> Iterator[None]:
         os.setgroups(groups)
 
 
+def _check_writable(path: Path, environ: dict[str, str]) -> None:
+    """Find out before any load runs whether the fit can be kept. Nothing is made.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    from carbon_magic.run.output import check_writable
+    from carbon_magic.troubles import in_words
+
+    with _acting_for(_caller(environ)):
+        try:
+            place = path.resolve()
+            if place.exists() and not place.is_file():
+                raise UsageError(f"the calibration would be kept in {place}, and what stands there is no file")
+            folder = place.parent
+            while not os.path.lexists(folder):  # those that are missing are made in the last that is there
+                folder = folder.parent
+        except (OSError, RuntimeError) as error:  # Python before 3.13 has a RuntimeError for links in a circle
+            raise UsageError(f"the calibration {path} cannot be written: {in_words(error)}") from None
+        check_writable(folder / place.name, "the calibration")
+
+
 def _keep(fit: Fit, path: Path, environ: dict[str, str]) -> None:
     """Write the file whole or not at all; under sudo it belongs to the user who called it."""
     import platformdirs  # noqa: F401 (make_home needs it, and the caller may not be allowed to read root's packages)
@@ -239,13 +268,21 @@ def _keep(fit: Fit, path: Path, environ: dict[str, str]) -> None:
         path.chmod(0o600)
 
 
-def _report(fit: Fit, path: Path) -> list[str]:
+def _report(fit: Fit, path: Path, machine: Machine) -> list[str]:
     lines = [f"Fitted against {fit.reference}, power of the processors by load:"]
     for load, power in fit.points:
         lines.append(f"  {load:>4.0%}  {power.best:7.1f} W  ({power.low:.1f} to {power.high:.1f})")
     low, high = fit.spread
-    lines.append(f"Its range at full load is -{low:.0%} to +{high:.0%}. Kernels use it from their next start on.")
-    if fit.boundary == "wall":
+    ranges = f"Its range at full load is -{low:.0%} to +{high:.0%}"
+    kind = fallback_cpu(machine, lambda: 0.0).sensor
+    if isinstance(kind, LoadModel):
+        full = kind.curve[-1][1]
+        ranges += f"; that of its kind is -{1.0 - full.low / full.best:.0%} to +{full.high / full.best - 1.0:.0%}"
+    lines.append(f"{ranges}.")
+    if fit.boundary == "components":
+        lines.append(f"Kernels that cannot read {fit.reference} use it from their next start on.")
+    else:
+        lines.append("Kernels use it from their next start on.")
         lines.append("The sensor stands behind the power supply, so the power at rest is still that of the model.")
     lines.append(f"Kept in {path}. 'carbon-magic calibrate --forget' deletes it.")
     return lines

@@ -18,6 +18,9 @@ examples:
 
 In a notebook %carbon doctor tells the same of the running session, with the idle power that was measured in it. What an
 administrator can do to open a better sensor is printed, with what it exposes, and never run.
+
+exit codes: 0; 1 where a kernel would refuse the extension, for a CARBON_MAGIC_REGION that does not exist and the like:
+it stands among the problems.
 """
 
 
@@ -40,20 +43,13 @@ def add_doctor(add: Callable[..., Any]) -> dict[str, Any]:
 
 
 def doctor(*, as_json: bool = False, as_report: bool = False, environ: Mapping[str, str] | None = None) -> int:
-    """Look and print.
-
-    Raises:
-        UsageError: what the environment says of the region cannot be.
-    """
+    """Look and print. Returns the exit code: 1 where a kernel would refuse the extension for what the environment
+    says."""
     from carbon_magic.diagnosis import look
-    from carbon_magic.run import UsageError
-    from carbon_magic.views.plain import clean, for_stream
+    from carbon_magic.views.plain import for_stream
 
     environ = os.environ if environ is None else environ
-    try:
-        found = look(environ)
-    except ValueError as error:
-        raise UsageError(clean(str(error), 500)) from None
+    found = look(environ)
     if as_json or as_report:
         from carbon_magic.views.doctor_data import in_form
 
@@ -62,4 +58,4 @@ def doctor(*, as_json: bool = False, as_report: bool = False, environ: Mapping[s
         from carbon_magic.views.doctor import doctor_text
 
         sys.stdout.write(for_stream(doctor_text(found), sys.stdout))
-    return 0
+    return 0 if found.loads else 1

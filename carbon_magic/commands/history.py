@@ -54,7 +54,7 @@ def as_data(shown: History) -> dict[str, Any]:
         "by": shown.by,
         "since": utc_text(shown.since) if shown.since is not None else None,
         "groups": [_group(group) for group in shown.groups],
-        "total": _group(shown.total),
+        "total": _group(shown.total._replace(below_resolution=sum(group.below_resolution for group in shown.groups))),
         "imported": shown.imported,
         "problems": list(shown.problems),
     }
@@ -67,6 +67,8 @@ def _group(group: Group) -> dict[str, Any]:
     return {
         "name": group.name,
         "cells": group.cells,
+        # So many of them were too short for their sensor: power times time.
+        "below_resolution": group.below_resolution,
         "duration_s": group.duration_s,
         "energy_j": energy.best if energy else None,
         "energy_j_low": energy_range.low if energy_range else None,

@@ -97,6 +97,24 @@ def choose(said: Sequence[tuple[str, Said]], whereabouts: Whereabouts) -> Place:
     return chosen._replace(note=checked_text("the note", note)) if note else chosen
 
 
+def choose_by(environ: Mapping[str, str], whereabouts: Whereabouts) -> tuple[Place, list[str]]:
+    """The grid by what the environment says, as far as that can be, and in words what of it cannot."""
+    left = {name: environ[name] for name in VARIABLES if name in environ}
+    problems: list[str] = []
+    while True:
+        try:
+            return choose([("environment", said_by(left))], whereabouts), problems
+        except ValueError as error:
+            # The longest name first: INTENSITY_LOW is not INTENSITY.
+            named = (name for name in sorted(left, key=len, reverse=True) if str(error).startswith(name))
+            name = next(named, "CARBON_MAGIC_NOTE")
+            problems.append(f"{error}" if str(error).startswith(name) else f"{name}: {error}")
+            if name not in left:
+                raise
+            # Of a figure that cannot be, the bounds and the name say nothing either.
+            left = {other: text for other, text in left.items() if not other.startswith(name)}
+
+
 def _placed(source: str, one: Said, pue: float | None) -> Place:
     """What was said, as a place; an error names the variable, which nobody sees who looks at a notebook."""
     try:

@@ -31,6 +31,9 @@ class Group(NamedTuple):
     first_at: str
     last_at: str
     """When the first and the last of them began; in the total, when the last was last heard of. Empty of none."""
+    below_resolution: int = 0
+    """How many of the cells were too short for their sensor: their figure is power times time. The reader's total of
+    whole sessions knows of none."""
 
 
 class Figures(NamedTuple):
@@ -44,6 +47,7 @@ class Figures(NamedTuple):
     unknown: bool
     first_at: str
     last_at: str
+    below_resolution: int = 0
 
     def part(self, factor: float) -> Figures:
         """So much of it, still one cell."""
@@ -65,6 +69,7 @@ class Sum:
     unknown: bool = False
     first_at: str = ""
     last_at: str = ""
+    below_resolution: int = 0
 
     def add(self, more: Figures) -> None:
         self.cells += more.cells
@@ -74,6 +79,7 @@ class Sum:
         self.unknown = self.unknown or more.unknown
         self.first_at = min(self.first_at or more.first_at, more.first_at)
         self.last_at = max(self.last_at, more.last_at)
+        self.below_resolution += more.below_resolution
 
     def group(self, name: str | None) -> Group:
         return Group(
@@ -85,6 +91,7 @@ class Sum:
             not self.unknown,
             self.first_at,
             self.last_at,
+            self.below_resolution,
         )
 
 

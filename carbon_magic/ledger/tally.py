@@ -78,15 +78,20 @@ def add_cells(
     if not opened.has_all("records", (*wanted, "project", "notebook", "label")):
         return
     where, values = opened.conditions(given)
-    statement = f"SELECT {key}, count(*), {_SUMMED}, max(region_source = 'unknown'), min(started_at), max(started_at)"
+    # A column of a later version: older files lack it.
+    below = "below_resolution IS 1" if opened.has_all("records", ["below_resolution"]) else "0"
+    statement = f"SELECT {key}, sum({below}), count(*), {_SUMMED}, max(region_source = 'unknown')"
+    statement += ", min(started_at), max(started_at)"
     statement += f" FROM records WHERE {_SOUND} AND concurrent IS 0 AND {where} GROUP BY 1"
-    for name, cells, *rest in opened.execute(statement, values):
-        sums.setdefault(_name(name), Sum()).add(_figures(cells, rest))
-    statement = f"SELECT {key}, session_id, {_EACH}, region_source = 'unknown', started_at, started_at"
+    for name, below_count, cells, *rest in opened.execute(statement, values):
+        figures = _figures(cells, rest)._replace(below_resolution=below_count)
+        sums.setdefault(_name(name), Sum()).add(figures)
+    statement = f"SELECT {key}, session_id, {below}, {_EACH}, region_source = 'unknown', started_at, started_at"
     statement += f" FROM records WHERE {_SOUND} AND concurrent IS NOT 0 AND {where} ORDER BY 1, 2, started_at"
     rows = (row for row in opened.execute(statement, values) if is_time(row[-1]))
     for (name, _), cells_of_one in itertools.groupby(rows, key=lambda row: row[:2]):
-        for figures in without_overlaps(_figures(1, row[2:]) for row in cells_of_one):
+        ones = (_figures(1, row[3:])._replace(below_resolution=row[2]) for row in cells_of_one)
+        for figures in without_overlaps(ones):
             sums.setdefault(_name(name), Sum()).add(figures)
     if count_out:
         statement = f"SELECT count(*) FROM records WHERE NOT ({_SOUND}) AND {where}"

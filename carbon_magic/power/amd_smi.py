@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib.util
 import math
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from carbon_magic.quantity import Interval
 
 _LIBRARY = "libamd_smi.so"
 _MAX_GPUS = 64
+_SLOT = r"[0-9A-Fa-f]{4,8}:[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}\.[0-7]"
 _POWERS = ("current_socket_power", "average_socket_power")
 
 
@@ -47,8 +49,11 @@ def library(environ: Mapping[str, str], root: Path) -> Any | None:
     return amdsmi
 
 
-def open_gpus(smi: Any) -> list[AmdSmiSensor | tuple[str, str]]:
+def open_gpus(smi: Any, root: Path = Path("/")) -> list[AmdSmiSensor | tuple[str, str]]:
     """All GPUs that the library shows; (name, reason) of those that cannot be read.
+
+    Args:
+        root: where processes are looked for.
 
     Raises:
         SensorError: the library does not answer.
@@ -61,7 +66,7 @@ def open_gpus(smi: Any) -> list[AmdSmiSensor | tuple[str, str]]:
     found: list[AmdSmiSensor | tuple[str, str]] = []
     for index, handle in enumerate(handles):
         try:
-            found.append(AmdSmiSensor(smi, handle, index))
+            found.append(AmdSmiSensor(smi, handle, index, root))
         except SensorError as error:
             found.append((f"amdsmi:{index}", str(error)))
     return found
@@ -74,7 +79,7 @@ class AmdSmiSensor(GpuCounter):
         SensorError: it tells no power.
     """
 
-    def __init__(self, smi: Any, handle: Any, index: int) -> None:
+    def __init__(self, smi: Any, handle: Any, index: int, root: Path = Path("/")) -> None:
         self._smi = smi
         self._handle = handle
         self.gpu_name = str(self._try("amdsmi_get_gpu_asic_info").get("market_name") or "AMD GPU")
@@ -88,6 +93,10 @@ class AmdSmiSensor(GpuCounter):
             idle_power_w=GPU_CURVE_FACTOR.value.scaled(GPU_IDLE_OVER_TDP.value * most_w) if most_w else None,
         )
         self.busy = self._busy
+        if (slot := self._slot()) is not None:
+            from carbon_magic.power.drm_clients import clients_of  # only where there is such a GPU
+
+            self.clients = clients_of(root / "sys/bus/pci/devices" / slot, root, compute=True)
         self.counts = True
         """Whether its counter is believed; else its power is integrated."""
         self.distrust: str | None = None
@@ -105,6 +114,14 @@ class AmdSmiSensor(GpuCounter):
         except Exception:  # not offered by this GPU or release; `peek` tells when the GPU is lost
             return {}
         return answer if isinstance(answer, dict) else {}
+
+    def _slot(self) -> str | None:
+        """Where it stands on the PCI bus: `0000:03:00.0`."""
+        try:
+            slot = self._smi.amdsmi_get_gpu_device_bdf(self._handle)
+        except Exception:  # not offered by this release: then nobody tells whose work it does
+            return None
+        return slot.lower() if isinstance(slot, str) and re.fullmatch(_SLOT, slot) else None
 
     def _told_w(self) -> float | None:
         told = self._try("amdsmi_get_power_info")

@@ -9,6 +9,7 @@ of the small graphics alone; a value below what any package of that TDP draws at
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from carbon_magic.power.constants import CPU_CURVE, IDLE_OVER_MAX
 from carbon_magic.power.cumulative import Gauge, GpuGauge
@@ -52,8 +53,11 @@ def package(chip: Chip, tdp_w: float | None) -> Gauge:
     return sensor
 
 
-def board(chip: Chip, index: int) -> GpuGauge:
+def board(chip: Chip, index: int, root: Path = Path("/")) -> GpuGauge:
     """A GPU on its own board.
+
+    Args:
+        root: where processes and AMD's compute driver are looked for.
 
     Raises:
         SensorError: it cannot be read.
@@ -66,5 +70,8 @@ def board(chip: Chip, index: int) -> GpuGauge:
     busy = chip.file("gpu_busy_percent")
     if busy is not None:
         sensor.busy = lambda: min(max(number(busy) / 100.0, 0.0), 1.0)
+    from carbon_magic.power.drm_clients import clients_of  # only where there is such a GPU
+
+    sensor.clients = clients_of(chip.folder / "device", root, compute=True)
     sensor.peek()
     return sensor

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING
 
 from carbon_magic.power.constants import (
     COUNTER_RESOLUTION_S,
@@ -20,6 +21,9 @@ from carbon_magic.power.constants import (
 )
 from carbon_magic.power.sensor import Domain, Fill, GpuUse, Provenance, Reading, SensorError
 from carbon_magic.quantity import Interval
+
+if TYPE_CHECKING:
+    from carbon_magic.power.drm_clients import Clients
 
 
 class Cumulative:
@@ -175,12 +179,14 @@ class Gauge(Cumulative):
 
 
 class _Used:
-    """Who used a GPU of which nobody tells whose processes it serves: perhaps nobody's, perhaps all ours."""
+    """Who used a GPU. Where nobody tells whose processes it serves, perhaps nobody's, perhaps all ours."""
 
     busy: Callable[[], float | None] | None = None
     """How busy the GPU is, 0 to 1, where something tells."""
     present_w: Callable[[], float | None] | None = None
     """The GPU's power of the moment, where the counter is not read from it."""
+    clients: Clients | None = None
+    """The processes that have it open, where its driver tells what each of them does."""
 
     def power_w(self) -> float | None:
         """Present power in watts; None where nothing tells it, or where `peek` reads it already."""
@@ -190,12 +196,14 @@ class _Used:
             return None
 
     def use(self, pids: AbstractSet[int]) -> GpuUse:
-        """The GPU's work, all of it taken for ours and none of it known to be."""
+        """Who used the GPU since the last call; where nobody tells, all of its work is taken for ours and none of it
+        known to be."""
         try:
             busy = self.busy() if self.busy is not None else None
         except (OSError, ValueError):  # the next reading decides whether the GPU is lost
             busy = None
-        return GpuUse(1.0, busy, False)
+        told = self.clients.use(pids, busy) if self.clients is not None else None
+        return told or GpuUse(1.0, busy, False)
 
 
 class GpuCounter(_Used, Counter):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from carbon_magic.power.candidate import Candidate, Figures
-from carbon_magic.power.constants import TDP_DESKTOP_W, TDP_LAPTOP_W
+from carbon_magic.power.constants import GPU_IDLE_OVER_TDP, GPU_SLOPE_OVER_TDP, TDP_DESKTOP_W, TDP_LAPTOP_W
 from carbon_magic.power.cpu_model import CpuModel, LoadModel, VcpuModel, table_tdp, vcpu_watts
 from carbon_magic.power.dram import GIB, DramModel, watts_per_gib
 from carbon_magic.power.machine import Machine, is_there
@@ -113,7 +113,13 @@ def discover_gpus(library: Path | None = None, root: Path = Path("/")) -> list[C
             if found.max_power_w is not None:
                 figures["max_power_w"] = found.max_power_w
             reason = f"Measured by {how} ({found.gpu_name})."
-            candidates.append(Candidate(found.name, "gpu", "measured", True, reason, None, figures, found))
+            if found.provenance == "modelled":
+                reason = (
+                    f"Power from {GPU_IDLE_OVER_TDP.value:.0%} of its limit at rest to "
+                    f"{GPU_IDLE_OVER_TDP.value + GPU_SLOPE_OVER_TDP.value:.0%} at work, by its utilization, because it "
+                    f"tells neither energy nor power ({found.gpu_name})."
+                )
+            candidates.append(Candidate(found.name, "gpu", found.provenance, True, reason, None, figures, found))
         else:
             candidates.append(Candidate(found.name, "gpu", "measured", False, found.reason))
     return candidates

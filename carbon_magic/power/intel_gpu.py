@@ -7,6 +7,7 @@ counter, `energy2_input`, that one is taken. Graphics inside a processor have no
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from carbon_magic.power.constants import GPU_CURVE_FACTOR, GPU_IDLE_OVER_TDP
 from carbon_magic.power.cumulative import GpuCounter
@@ -22,8 +23,11 @@ def found_in(chips: Sequence[Chip]) -> list[Chip]:
     return [chip for chip in chips if chip.driver in _DRIVERS and any(chip.file(name) for name in _ENERGIES)]
 
 
-def board(chip: Chip, index: int) -> GpuCounter:
+def board(chip: Chip, index: int, root: Path = Path("/")) -> GpuCounter:
     """One board.
+
+    Args:
+        root: where processes are looked for.
 
     Raises:
         SensorError: its counter cannot be read.
@@ -33,5 +37,8 @@ def board(chip: Chip, index: int) -> GpuCounter:
     most_w = next((limit_w for name in _LIMITS if (limit_w := chip.scaled(name, 1e-6))), None)
     idle_w = GPU_CURVE_FACTOR.value.scaled(GPU_IDLE_OVER_TDP.value * most_w) if most_w else None
     sensor = GpuCounter(f"intel-gpu:{index}", "gpu", joules_of(path), max_power_w=most_w, idle_power_w=idle_w)
+    from carbon_magic.power.drm_clients import clients_of  # only where there is such a GPU
+
+    sensor.clients = clients_of(chip.folder / "device", root)
     sensor.peek()
     return sensor

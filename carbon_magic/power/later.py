@@ -8,6 +8,7 @@ doctor's list is whole.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from carbon_magic.power.sensor import Domain, SensorError
 from carbon_magic.power.sources import Ways, perf_events, used, watched
 
 if TYPE_CHECKING:
+    from carbon_magic.power.cumulative import GpuCounter, GpuGauge
     from carbon_magic.power.hwmon import Chip
 
 ALLOWED = "It explains the rest of the machine, and is never added."
@@ -41,11 +43,21 @@ def discover_later(
         from carbon_magic.power.hwmon import chips
 
         found = chips(machine.root)
-    gpus = [*discover_gpus(library, machine.root), *_amd_gpus(machine, ways, found), *_intel_gpus(found)]
+    gpus = [*discover_gpus(library, machine.root), *_amd_gpus(machine, ways, found), *_intel_gpus(machine, found)]
+    if any(candidate.used for candidate in opened if candidate.domain == "gpu"):
+        gpus = [_measured_already(candidate) for candidate in gpus]
     told = any(candidate.used for candidate in (*gpus, *opened) if candidate.domain == "gpu")
     if told or any(candidate.name.startswith("jetson:") for candidate in opened):
         gpus = [candidate for candidate in gpus if candidate.used or candidate.name != "nvml"]
     return [*gpus, *_processors(machine, ways, found, opened), *_meters(machine, ways, found)]
+
+
+def _measured_already(candidate: Candidate) -> Candidate:
+    """A model is not added to a sensor of the same chip's graphics (Jetson)."""
+    if candidate.provenance != "modelled" or candidate.sensor is None:
+        return candidate
+    candidate.sensor.close()
+    return replace(candidate, used=False, reason="The graphics are measured; a model would add to it.", sensor=None)
 
 
 def _amd_gpus(machine: Machine, ways: Ways, found: Sequence[Chip]) -> list[Candidate]:
@@ -56,7 +68,7 @@ def _amd_gpus(machine: Machine, ways: Ways, found: Sequence[Chip]) -> list[Candi
     candidates: list[Candidate] = []
     if library is not None:
         try:
-            opened = amd_smi.open_gpus(library)
+            opened = amd_smi.open_gpus(library, machine.root)
         except SensorError as error:
             candidates.append(Candidate("amdsmi", "gpu", "measured", False, f"{error}."))
             opened = []
@@ -73,11 +85,11 @@ def _amd_gpus(machine: Machine, ways: Ways, found: Sequence[Chip]) -> list[Candi
             candidates.append(Candidate(name, "gpu", "measured", False, "AMD SMI tells the same board’s energy."))
             continue
         try:
-            sensor = amdgpu.board(chip, index)
+            sensor = amdgpu.board(chip, index, machine.root)
         except SensorError as error:
             candidates.append(Candidate(name, "gpu", "measured", False, f"{error}."))
             continue
-        reason = "The GPU’s power, told by its driver and integrated; whose work it does nobody tells."
+        reason = f"The GPU’s power, told by its driver and integrated; {_whose(sensor)}."
         candidates.append(used(sensor, reason, _limit(sensor.max_power_w)))
     if amd_smi.kfd(machine.root) and library is None and boards:
         reason = "The package amdsmi or its library is not installed."
@@ -89,17 +101,24 @@ def _limit(max_power_w: float | None) -> Figures:
     return {} if max_power_w is None else {"max_power_w": max_power_w}
 
 
-def _intel_gpus(found: Sequence[Chip]) -> list[Candidate]:
+def _whose(sensor: GpuCounter | GpuGauge) -> str:
+    """How it is known whose work a GPU does, as the end of a sentence."""
+    if sensor.clients is None:
+        return "whose work it does nobody tells"
+    return "whose work it does goes by the engine time of the processes that can be seen"
+
+
+def _intel_gpus(machine: Machine, found: Sequence[Chip]) -> list[Candidate]:
     from carbon_magic.power import intel_gpu
 
     candidates = []
     for index, chip in enumerate(intel_gpu.found_in(found)):
         try:
-            sensor = intel_gpu.board(chip, index)
+            sensor = intel_gpu.board(chip, index, machine.root)
         except SensorError as error:
             candidates.append(Candidate(f"intel-gpu:{index}", "gpu", "measured", False, f"{error}."))
             continue
-        reason = f"Measured by the GPU’s energy counter (driver {chip.driver}); whose work it does nobody tells."
+        reason = f"Measured by the GPU’s energy counter (driver {chip.driver}); {_whose(sensor)}."
         candidates.append(used(sensor, reason, _limit(sensor.max_power_w)))
     return candidates
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +20,13 @@ Form = Literal["laptop", "desktop", "server", "vm", "unknown"]
 
 _CPUINFO_BYTES = 4096
 """Enough for the first CPU; the whole file takes the kernel milliseconds on machines of many CPUs."""
+
+_MOST_SOCKETS = 32
+"""The largest machines of one system have as many packages (HPE Superdome Flex); common boards end at 8."""
+_THREADS_OF_MANY = 4
+"""Processors for more than two packages have at least so many hardware threads each."""
+_MOST_CPUS = 1024
+"""The package of so many CPUs is asked for, where the list of one package cannot be right."""
 
 _CHASSIS: dict[int, Form] = {
     **dict.fromkeys((3, 4, 6, 7, 13, 15, 16, 24, 35, 36), "desktop"),
@@ -141,9 +150,6 @@ def _of_linux(root: Path, platform: str) -> Machine:
     logical = count_cpus(read_text(cpus / "online"))
     if logical is None:
         logical = (os.cpu_count() if root == Path("/") else None) or 1
-    # One package's list of CPUs gives the number of packages; reading all CPUs' package ids costs a file each.
-    package = count_cpus(read_text(cpus / "cpu0/topology/core_siblings_list")) or whole_number(fields.get("siblings"))
-    sockets = -(-logical // package) if package and package < logical else 1
     name = fields.get("model name") or None
     return Machine(
         root=root,
@@ -151,9 +157,51 @@ def _of_linux(root: Path, platform: str) -> Machine:
         cpu_name=name,
         cpu_vendor=fields.get("vendor_id") or None,
         logical_cpus=logical,
-        sockets=sockets,
+        sockets=_sockets_linux(cpus, logical, whole_number(fields.get("siblings"))),
         form=_form_linux(root, fields, name),
         memory_bytes=_memory_linux(root),
+    )
+
+
+def _sockets_linux(cpus: Path, logical: int, siblings: int | None) -> int:
+    """The number of packages by one package's list of CPUs: reading all CPUs' package ids costs a file each. That is
+    done where the list cannot be right; 1 where the ids cannot be either.
+
+    Args:
+        siblings: the CPUs of one package where there is no list.
+    """
+    listed = read_text(cpus / "cpu0/topology/core_siblings_list")
+    package = count_cpus(listed) or siblings
+    sockets = -(-logical // package) if package and package < logical else 1
+    if sockets == 1:
+        return 1
+    inside = set(_cpus_in(listed))
+    outside = next((cpu for cpu in range(len(inside) + 1) if cpu not in inside), None) if inside else None
+    own = _package_of(cpus, 0)
+    same = outside is not None and own is not None and own == _package_of(cpus, outside)
+    if _is_plausible(sockets, logical) and not same:
+        return sockets
+    online = _cpus_in(read_text(cpus / "online"))
+    ids = {_package_of(cpus, cpu) for cpu in islice(online, _MOST_CPUS)} - {None}
+    return len(ids) if ids and _is_plausible(len(ids), logical) else 1
+
+
+def _is_plausible(sockets: int, logical_cpus: int) -> bool:
+    return sockets <= 2 or (sockets <= _MOST_SOCKETS and logical_cpus >= _THREADS_OF_MANY * sockets)
+
+
+def _package_of(cpus: Path, number: int) -> int | None:
+    """Which package a CPU is in; None where that is not told."""
+    return read_count(cpus / f"cpu{number}/topology/physical_package_id")
+
+
+def _cpus_in(listed: str | None) -> Iterator[int]:
+    """The numbers of the CPUs that a kernel list names, up to so many; none where it is no such list."""
+    if listed is None or count_cpus(listed) is None:
+        return iter(())
+    parts = (part.partition("-") for part in listed.split(","))
+    return islice(
+        (cpu for first, _, last in parts for cpu in range(int(first), int(last or first) + 1)), 8 * _MOST_CPUS
     )
 
 

@@ -1,15 +1,14 @@
 """NVIDIA GPUs through their management library (NVML): energy counters where there are some, else integrated power.
 
 GPUs since Volta count their energy; older ones tell their power, which is integrated here. The counter falls short
-where it is read often, so it is read once a second and the momentary power gives the shape between two readings. Who
-used a GPU is told by process ids, which mean nothing across the border of a container: what cannot be matched counts
-as ours and is marked as unsure. Calls may block, so all of this belongs in the sampler's thread.
+where it is read often, so it is read once a second and the momentary power gives the shape between two readings. One
+that tells neither energy nor power is modelled (`nvml_model`). Calls may block, so all of this belongs in the sampler's
+thread.
 """
 
 from __future__ import annotations
 
 import ctypes
-import sys
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,6 +25,7 @@ from carbon_magic.power.constants import (
     NVML_UPDATE_S,
 )
 from carbon_magic.power.nvml_library import Library, binding
+from carbon_magic.power.nvml_users import NvmlUsers
 from carbon_magic.power.sensor import Domain, Fill, GpuUse, Provenance, Reading, SensorError
 from carbon_magic.quantity import Interval
 
@@ -33,11 +33,9 @@ _FIELD_POWER_INSTANT = 186
 """NVML_FI_DEV_POWER_INSTANT, milliwatts; scope 0 is the GPU alone."""
 _FIELD_VALUES = {0: "dVal", 1: "uiVal", 2: "ulVal", 3: "ullVal", 4: "sllVal"}
 """Which member of a field value holds it, by `nvmlValueType_t`."""
-_SUCCESS, _NOT_FOUND = 0, 6
+_SUCCESS = 0
 _MODULES = ("GH200", "Grace Hopper")
 """Names of GPUs whose counter and usual power are those of a module with a processor and memory on it."""
-_MIG_SLICES = 7
-"""Compute slices of a board that is cut into instances."""
 _MAX_GPUS = 64
 
 
@@ -86,9 +84,20 @@ def _open_each(held: Library, proc: Path) -> list[NvmlSensor | Unopened]:
     for index in range(min(count, _MAX_GPUS)):
         try:
             found.append(NvmlSensor(held, index, proc))
+        except UntoldError as untold:
+            from carbon_magic.power.nvml_model import NvmlModel  # hardly any GPU needs it
+
+            try:
+                found.append(NvmlModel(held, index, proc))
+            except SensorError:
+                found.append(Unopened(f"nvml:{index}", f"{untold}."))
         except SensorError as error:
             found.append(Unopened(f"nvml:{index}", f"{error}."))
     return found
+
+
+class UntoldError(SensorError):
+    """A GPU tells neither its energy nor its power."""
 
 
 class NvmlSensor:
@@ -97,7 +106,8 @@ class NvmlSensor:
     Made by `open_gpus`.
 
     Raises:
-        SensorError: the GPU is not to be reached, or tells neither energy nor power.
+        UntoldError: the GPU tells neither energy nor power.
+        SensorError: it is not to be reached.
     """
 
     domain: Domain = "gpu"
@@ -113,7 +123,6 @@ class NvmlSensor:
         self.factor = NVML.value
         self._nvml: Any = held.nvml
         self._held: Library | None = None
-        self._proc = proc
         self._instant = True
         try:
             self._handle = self._nvml.nvmlDeviceGetHandleByIndex(index)
@@ -126,29 +135,37 @@ class NvmlSensor:
         """Whether the GPU counts its energy; else its power is integrated."""
         self.period_s = (NVML_PERIOD_S if self.counts else GAUGE_PERIOD_S).value
         self.fill: Fill = "power" if self.counts else "time"
-        if not self.counts and self._present_w() is None:
-            if self.module:
-                raise SensorError(
-                    f"{self.name} ({self.gpu_name}) tells only its module's energy, processor and memory included: "
-                    "beside the processor's own figure they would count twice"
-                )
-            raise SensorError(f"{self.name} ({self.gpu_name}) tells neither energy nor power")
         limit_mw = self._try("nvmlDeviceGetEnforcedPowerLimit") or self._try("nvmlDeviceGetPowerManagementLimit")
         self.max_power_w: float | None = limit_mw / 1e3 if limit_mw else None
         self.idle_power_w: Interval | None = None
         if self.max_power_w is not None:
             self.idle_power_w = GPU_CURVE_FACTOR.value.scaled(GPU_IDLE_OVER_TDP.value * self.max_power_w)
+        self._check()
         self.mig = bool((self._try("nvmlDeviceGetMigMode") or [0])[0])
         """Whether the GPU is cut into instances; its energy is that of the whole board all the same."""
         self._last: tuple[float, float] | None = None
         self._total = Reading(0.0, 0.0, 0.0, 0.0)
         self._power_w: float | None = None
         self._lowest_w: float | None = None
-        self._samples_us = 0
-        self._ours: frozenset[int] = frozenset()
-        self._sampled()  # what was sampled before now is nobody's business
+        self._users = NvmlUsers(self._nvml, self._handle, self._try, mig=self.mig, proc=proc)
         held.hold()
         self._held = held
+
+    def _check(self) -> None:
+        """See that it tells something.
+
+        Raises:
+            UntoldError: it tells neither energy nor power.
+            SensorError: what it tells is not of the GPU alone.
+        """
+        if self.counts or self._present_w() is not None:
+            return
+        if self.module:
+            raise SensorError(
+                f"{self.name} ({self.gpu_name}) tells only its module's energy, processor and memory included: "
+                "beside the processor's own figure they would count twice"
+            )
+        raise UntoldError(f"{self.name} ({self.gpu_name}) tells neither energy nor power")
 
     def peek(self) -> float:
         """The energy counter in joules, or watts where there is none.
@@ -211,28 +228,7 @@ class NvmlSensor:
 
     def use(self, pids: AbstractSet[int]) -> GpuUse:
         """Who used the GPU since the last call, `pids` being the kernel's process tree."""
-        rates = self._try("nvmlDeviceGetUtilizationRates")
-        utilization = None if rates is None else min(max(rates.gpu / 100.0, 0.0), 1.0)
-        if self.mig:
-            return GpuUse(self._mig_part(), utilization, False)
-        running = self._running()
-        sampled = self._sampled()
-        present = (running or frozenset()) | {pid for pid, sm in (sampled or {}).items() if sm > 0}
-        # A process of ours that has just ended is still in the samples.
-        ours = present & (pids | self._ours)
-        self._ours = frozenset(present & pids)
-        if not present:
-            nobody = running is not None and utilization == 0.0
-            return GpuUse(0.0 if nobody else 1.0, utilization, nobody)
-        if ours == present:
-            return GpuUse(1.0, utilization, True)
-        if not ours:
-            known = all(self._exists(pid) for pid in present)
-            return GpuUse(0.0 if known else 1.0, utilization, known)
-        total = sum(sampled.values()) if sampled else 0
-        if sampled and total > 0:
-            return GpuUse(sum(sampled.get(pid, 0) for pid in ours) / total, utilization, True)
-        return GpuUse(len(ours) / len(present), utilization, False)
+        return self._users.use(pids)
 
     def close(self) -> None:
         """Give NVML back."""
@@ -265,47 +261,6 @@ class NvmlSensor:
             return float(self._nvml.nvmlDeviceGetPowerUsage(self._handle)) / 1e3
         power_mw = self._try("nvmlDeviceGetPowerUsage")
         return None if power_mw is None else float(power_mw) / 1e3
-
-    def _running(self) -> frozenset[int] | None:
-        """Processes that have the GPU open for work, or None where the driver does not tell."""
-        lists = [self._try(f"nvmlDeviceGet{kind}RunningProcesses") for kind in ("Compute", "Graphics")]
-        if all(processes is None for processes in lists):
-            return None
-        return frozenset(process.pid for processes in lists for process in processes or [])
-
-    def _mig_part(self) -> float:
-        """The part of the board that the instances in sight have; all of it where they do not tell."""
-        slices = 0
-        for index in range(min(self._try("nvmlDeviceGetMaxMigDeviceCount") or 0, _MIG_SLICES)):
-            instance = self._try("nvmlDeviceGetMigDeviceHandleByIndex", index)
-            if instance is not None:
-                try:
-                    slices += int(self._nvml.nvmlDeviceGetAttributes(instance).gpuInstanceSliceCount)
-                except self._nvml.NVMLError:  # an instance that was taken away just now
-                    continue
-        return min(slices / _MIG_SLICES, 1.0) if slices else 1.0
-
-    def _sampled(self) -> dict[int, int] | None:
-        """Samples of SM use since the last call, summed by process, or None where the driver does not tell."""
-        try:
-            samples = self._nvml.nvmlDeviceGetProcessUtilization(self._handle, self._samples_us)
-        except self._nvml.NVMLError as error:
-            return {} if error.value in (_SUCCESS, _NOT_FOUND) else None
-        used: dict[int, int] = {}
-        newest_us = self._samples_us
-        for sample in samples:
-            if sample.timeStamp > self._samples_us and sample.smUtil <= 100:
-                used[sample.pid] = used.get(sample.pid, 0) + sample.smUtil
-                newest_us = max(newest_us, sample.timeStamp)
-        self._samples_us = newest_us
-        return used
-
-    def _exists(self, pid: int) -> bool:
-        if sys.platform == "linux":
-            return (self._proc / str(pid)).exists()
-        import psutil
-
-        return bool(psutil.pid_exists(pid))
 
 
 def _text(name: str | bytes) -> str:

@@ -67,6 +67,8 @@ if sys.platform == "linux":
     _libc.opendir.argtypes = [ctypes.c_char_p]
     _libc.opendir.restype = ctypes.c_void_p
     _libc.closedir.argtypes = [ctypes.c_void_p]
+    _libc.readlink.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_size_t]
+    _libc.readlink.restype = ctypes.c_ssize_t
     _libc_readdir = getattr(_libc, "readdir64", _libc.readdir)
     _libc_readdir.argtypes = [ctypes.c_void_p]
     _libc_readdir.restype = ctypes.c_void_p
@@ -102,14 +104,36 @@ if sys.platform == "linux":
 
     def list_names(path: str) -> list[str]:
         """The names in a folder of procfs without `.` and `..`; none where it cannot be read."""
+        try:
+            return first_names(path)
+        except PermissionError:
+            return []
+
+    def first_names(path: str, most: int = sys.maxsize) -> list[str]:
+        """The first names in a folder of procfs without `.` and `..`; none where it is not there (any more).
+
+        Raises:
+            PermissionError: nobody may look into it but its owner.
+        """
         folder = _libc.opendir(path.encode())
         if not folder:
+            number = ctypes.get_errno()
+            if number in (errno.EACCES, errno.EPERM):
+                raise PermissionError(number, os.strerror(number), path)
             return []
-        names = []
-        while entry := _libc_readdir(folder):
-            names.append(ctypes.string_at(entry + _NAME_OFFSET).decode("utf-8", "replace"))
+        names: list[str] = []
+        while len(names) < most and (entry := _libc_readdir(folder)):
+            name = ctypes.string_at(entry + _NAME_OFFSET).decode("utf-8", "replace")
+            if name not in (".", ".."):
+                names.append(name)
         _libc.closedir(folder)
-        return [name for name in names if name not in (".", "..")]
+        return names
+
+    def link_of(path: str) -> str:
+        """Where a link of procfs leads, its first 256 bytes; empty where it cannot be read (any more)."""
+        buffer = ctypes.create_string_buffer(256)
+        size = _libc.readlink(path.encode(), buffer, len(buffer))
+        return buffer.raw[: max(size, 0)].decode("utf-8", "replace")
 
 else:
 

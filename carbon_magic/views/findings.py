@@ -58,6 +58,7 @@ class Findings:
     scope_reason: str
     place: Place
     problems: Sequence[str]
+    """The first of them keep a kernel from loading the extension, where it does not load."""
     versions: Mapping[str, str]
     machine: Mapping[str, str | int | float | None] = field(default_factory=dict)
     """Facts of the machine: `cpu`, `cpus`, `sockets`, `form`, `memory_gib`, `system`."""
@@ -68,6 +69,8 @@ class Findings:
     rest: Rest | None = None
     """What a meter of the whole machine shows beyond the components."""
     overhead: Overhead | None = None
+    loads: bool = True
+    """False where a kernel would refuse the extension for what the environment says."""
 
 
 def ordered(found: Findings) -> list[Candidate]:

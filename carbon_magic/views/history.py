@@ -2,7 +2,8 @@
 
 Groups are sums of cells; the last row is that of whole sessions, with the time between their cells. Ranges add up, and
 of what was counted with the region unknown there is only a range of emissions. What was imported has no range, and a
-sum of nothing else shows none.
+sum of nothing else shows none. Cells too short for their sensor are counted below the table, and a sum of nothing else
+has their sign.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from carbon_magic import written
 from carbon_magic.ledger.sums import Group
 from carbon_magic.quantity import Interval, sum_same_source
 from carbon_magic.views import markup
-from carbon_magic.views.parts import bar, emissions_fact, energy_fact
+from carbon_magic.views.parts import bar, below_sentence, emissions_fact, energy_fact
 from carbon_magic.views.plain import TEXT_WIDTH, clean, columns, cut, escape, for_text, pad, to_ascii
 from carbon_magic.views.shown import Shown
 
@@ -103,18 +104,20 @@ def _rows(shown: History) -> list[_Row]:
     if len(groups) > LIMIT + 1:  # one more is listed in the place of a row that would say so
         by_day = shown.by == "day"
         groups, left = (groups[-LIMIT:], groups[:-LIMIT]) if by_day else (groups[:LIMIT], groups[LIMIT:])
-    rows = [_row(_name(group.name, shown.by), group, bar=True) for group in groups]
+    rows = [_row(_name(group.name, shown.by), group, _is_below(group), bar=True) for group in groups]
     if left:
         which = "earlier" if shown.by == "day" else "more"
-        rest = _row(f"{len(left)} {which} {_PLURALS[shown.by]}", _sum(left))
+        rest = _row(f"{len(left)} {which} {_PLURALS[shown.by]}", _sum(left), all(map(_is_below, left)))
         rows.insert(0 if shown.by == "day" else len(rows), rest)
-    rows.append(_row("All", shown.total)._replace(strong=True))
+    # Between cells nothing is too short.
+    below = not _between(shown) and all(_is_below(group) for group in shown.groups) and bool(shown.groups)
+    rows.append(_row("All", shown.total, below)._replace(strong=True))
     return rows
 
 
-def _row(name: str, group: Group, *, bar: bool = False) -> _Row:
-    energy = energy_fact(group.energy_j)
-    emissions = emissions_fact(group.emissions_g, group.emissions_known)
+def _row(name: str, group: Group, below_resolution: bool, *, bar: bool = False) -> _Row:
+    energy = energy_fact(group.energy_j, below_resolution)
+    emissions = emissions_fact(group.emissions_g, group.emissions_known, below_resolution)
     has_grams = group.emissions_g is not None and has_range(group.emissions_g)
     return _Row(
         name=name,
@@ -143,7 +146,13 @@ def _sum(groups: Sequence[Group]) -> Group:
         all(group.emissions_known for group in groups),
         min(group.first_at for group in groups),
         max(group.last_at for group in groups),
+        sum(group.below_resolution for group in groups),
     )
+
+
+def _is_below(group: Group) -> bool:
+    """Whether all of it is power times time."""
+    return 0 < group.cells == group.below_resolution
 
 
 def _name(name: str | None, by: str) -> str:
@@ -171,6 +180,9 @@ def _notes(shown: History) -> list[str]:
             said.append("The last row is of whole sessions, the time between their cells included.")
         if not shown.total.emissions_known or not all(group.emissions_known for group in shown.groups):
             said.append("Where the region was unknown, only a range of emissions is given.")
+        if below := sum(group.below_resolution for group in shown.groups):
+            signed = any(_is_below(group) for group in shown.groups)
+            said.append(below_sentence(below, None if signed else sum(group.cells for group in shown.groups)))
         if shown.imported:
             runs = f"{shown.imported} imported run{'s'[: shown.imported != 1]}"
             said.append(f"How far the figures of {runs} may be wrong is unknown: they widen no range.")
@@ -195,7 +207,8 @@ def has_range(figure: Interval) -> bool:
 
 def _span(total: Group) -> str:
     """`2026-11-01 to 2026-11-23`, by this machine's calendar."""
-    first, last = (datetime.fromisoformat(text).astimezone().strftime("%Y-%m-%d") for text in total[-2:])
+    ends = (total.first_at, total.last_at)
+    first, last = (datetime.fromisoformat(text).astimezone().strftime("%Y-%m-%d") for text in ends)
     return first if first == last else f"{first} to {last}"
 
 

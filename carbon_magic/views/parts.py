@@ -105,7 +105,18 @@ def emissions_fact(emissions_g: Interval | None, region_known: bool, below_resol
 def below_sentences(below: Iterable[bool]) -> list[str]:
     """What the sign `≈` means, with how many of these cells have it; nothing where none has."""
     count = sum(below)
-    return [f"≈ below resolution, power × time: {count} cell{'s'[: count != 1]}."] if count else []
+    return [below_sentence(count)] if count else []
+
+
+def below_sentence(count: int, of: int | None = None) -> str:
+    """The same of so many cells.
+
+    Args:
+        of: among so many, of which no figure has the sign: they stand in sums with others.
+    """
+    if of is None:
+        return f"≈ below resolution, power × time: {count} cell{'s'[: count != 1]}."
+    return f"Below resolution, power × time: {count} of {of} cells."
 
 
 def mean_power_fact(energy_j: Interval | None, duration_s: float | None, below_resolution: bool) -> Fact | None:

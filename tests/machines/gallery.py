@@ -111,7 +111,13 @@ GALLERY: dict[str, Exhibit] = {
         replace(
             MACHINES["amd"],
             extra=hwmon(
-                1, "amdgpu", power1_average=38_000_000, power1_cap=264_000_000, fan1_input=900, in1_label="vddgfx"
+                1,
+                "amdgpu",
+                power1_average=38_000_000,
+                power1_cap=264_000_000,
+                fan1_input=900,
+                in1_label="vddgfx",
+                device__drm__renderD128__dev="226:128",
             ),
         )
     ),
@@ -249,7 +255,14 @@ GALLERY: dict[str, Exhibit] = {
     "intel_arc": Exhibit(
         replace(
             MACHINES["intel-desktop"],
-            extra=hwmon(4, "xe", energy1_input=1_000_000, energy1_label="card", power1_rated_max=225_000_000),
+            extra=hwmon(
+                4,
+                "xe",
+                energy1_input=1_000_000,
+                energy1_label="card",
+                power1_rated_max=225_000_000,
+                device__drm__renderD128__dev="226:128",
+            ),
         )
     ),
     "corsair_desktop": Exhibit(

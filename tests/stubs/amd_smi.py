@@ -13,7 +13,8 @@ class AmdSmiLibraryException(Exception):  # noqa: N818 - as the package calls it
 
 
 class AmdSmi:
-    """The module's functions over a list of GPUs, each a dict: watts, joules, busy, cap_w, name. None: not told."""
+    """The module's functions over a list of GPUs, each a dict: watts, joules, busy, cap_w, name, bdf. None: not
+    told."""
 
     AmdSmiLibraryException = AmdSmiLibraryException
 
@@ -50,3 +51,6 @@ class AmdSmi:
 
     def amdsmi_get_gpu_activity(self, handle: int) -> dict[str, Any]:
         return {"gfx_activity": self._told(handle, "busy")}
+
+    def amdsmi_get_gpu_device_bdf(self, handle: int) -> str:
+        return str(self._told(handle, "bdf"))

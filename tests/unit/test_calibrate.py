@@ -55,6 +55,41 @@ def test_a_virtual_machine_has_no_wall(
     assert "no plug of its own" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("where", ["a-file", "a-file/below/it", "/proc/carbon-magic"])
+def test_a_folder_that_cannot_be_written_is_told_before_anything_runs(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a-file").write_text("no folder")
+    monkeypatch.setenv("CARBON_MAGIC_HOME", str(tmp_path / where))
+    monkeypatch.setenv("CARBON_MAGIC_ROOT", str(build("amd", tmp_path / "tree")))
+    assert main(["calibrate"]) == 2
+    said = capsys.readouterr().err
+    assert "the calibration " in said
+    assert "cannot be written" in said
+    assert "Looking whether" not in said
+    assert (tmp_path / "a-file").read_text() == "no folder"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="POSIX only")
+def test_what_is_no_file_is_not_written_to(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(path_in(home))
+    monkeypatch.setenv("CARBON_MAGIC_ROOT", str(build("amd", tmp_path / "tree")))
+    assert main(["calibrate"]) == 2
+    assert "what stands there is no file" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_not_there_yet_is_not_made_for_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CARBON_MAGIC_HOME", str(tmp_path / "some/where"))
+    monkeypatch.setenv("CARBON_MAGIC_ROOT", str(build("laptop", tmp_path / "tree")))
+    assert main(["calibrate"]) == 2
+    assert "sudo carbon-magic calibrate" in capsys.readouterr().err
+    assert not (tmp_path / "some").exists()
+
+
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this platform has no affinity")
 def test_a_process_that_may_not_use_all_processors_is_refused(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -131,6 +166,14 @@ def test_under_sudo_no_link_leads_to_a_file_of_somebody_else(called_by: Path) ->
     assert other.read_text() == "mine"
     assert other.stat().st_uid == 0
     assert os.geteuid() == 0
+
+
+def test_under_sudo_a_folder_closed_to_the_caller_is_told_at_once(called_by: Path) -> None:
+    os.chown(called_by, 0, 0)
+    with pytest.raises(UsageError, match="cannot be written: you have no permission"):
+        calibrate._check_writable(path_in(calibrate._home(SUDO)), SUDO)
+    assert os.geteuid() == 0
+    assert list(called_by.iterdir()) == []
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="this platform has no sudo")

@@ -141,16 +141,72 @@ def test_the_report_has_no_path(made_up: Any, tmp_path: Path, capsys: pytest.Cap
     assert "powercap:package-0" in told
 
 
-def test_a_wrong_region_of_the_environment_is_one_line(
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("REGION", "Fance", "CARBON_MAGIC_REGION: "),
+        ("INTENSITY", "much", 'CARBON_MAGIC_INTENSITY is a number, not "much"'),
+        ("INTENSITY", "-3", "CARBON_MAGIC_INTENSITY: "),
+        ("INTENSITY_LOW", "12", "CARBON_MAGIC_INTENSITY_LOW: "),
+        ("MIX", "wnd=1", 'CARBON_MAGIC_MIX: no fuel "wnd". Nearest: wind'),
+        ("PUE", "0.5", "CARBON_MAGIC_PUE: "),
+        ("NOTE", "x" * 300, "CARBON_MAGIC_NOTE: the note is at most 200 characters long"),
+    ],
+)
+def test_what_cannot_be_in_the_environment_is_a_problem_beside_all_else(
+    name: str,
+    text: str,
+    told: str,
+    made_up: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    made_up("laptop")
+    monkeypatch.setenv(f"CARBON_MAGIC_{name}", text)
+    assert main(["doctor", "--json"]) == 1
+    said = capsys.readouterr()
+    assert said.err == ""
+    found = json.loads(said.out)
+    (problem,) = found["problems"]
+    assert problem.startswith(told)
+    assert found["region"]["source"] == "unknown"
+    assert [sensor["name"] for sensor in found["sensors"] if sensor["used"]] == ["cpu-model", "dram-model"]
+    assert main(["doctor"]) == 1
+    page = " ".join(capsys.readouterr().out.split())
+    assert f"Problems {told}" in page
+    assert "cpu-model" in page
+
+
+def test_each_thing_that_cannot_be_is_told_and_the_rest_is_used(
     made_up: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made_up("laptop")
-    monkeypatch.setenv("CARBON_MAGIC_REGION", "Fance")
-    assert main(["doctor", "--json"]) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.startswith("carbon-magic doctor: ")
-    assert "FR" in said.err
+    for name, text in {"REGION": "Fance", "PUE": "x", "NOTE": "green power", "LIVE": "electricitymap"}.items():
+        monkeypatch.setenv(f"CARBON_MAGIC_{name}", text)
+    assert main(["doctor", "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert [problem.split(" ")[0].rstrip(":") for problem in found["problems"]] == [
+        "CARBON_MAGIC_PUE",
+        "CARBON_MAGIC_REGION",
+        "CARBON_MAGIC_LIVE",
+    ]
+    assert "FR" in found["problems"][1]
+    assert found["region"]["note"] == "green power"
+    monkeypatch.setenv("CARBON_MAGIC_REGION", "alices-house")
+    assert main(["doctor", "--report"]) == 1
+    report = capsys.readouterr().out
+    assert "problem: CARBON_MAGIC_REGION" in report
+    assert "alice" not in report
+
+
+def test_with_a_region_that_is_one_nothing_is_wrong(
+    made_up: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made_up("laptop")
+    monkeypatch.setenv("CARBON_MAGIC_REGION", "FR")
+    assert main(["doctor", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["region"]["region"], found["problems"]) == ("FR", [])
 
 
 def test_one_form_at_a_time(capsys: pytest.CaptureFixture[str]) -> None:
@@ -165,13 +221,13 @@ def test_a_provider_that_does_not_exist_is_a_problem_whose_zone_is_in_no_report(
 ) -> None:
     made_up("laptop")
     monkeypatch.setenv("CARBON_MAGIC_LIVE", "electricitymap")
-    assert main(["doctor", "--json"]) == 0
+    assert main(["doctor", "--json"]) == 1
     told = json.loads(capsys.readouterr().out)["problems"]
     assert len(told) == 1
     assert told[0].startswith("CARBON_MAGIC_LIVE: No provider")
     assert "electricitymaps" in told[0]
     monkeypatch.setenv("CARBON_MAGIC_LIVE", "carbonintensity:a-token-by-mistake")
-    assert main(["doctor", "--report"]) == 0
+    assert main(["doctor", "--report"]) == 1
     report = capsys.readouterr().out
     assert "problem: CARBON_MAGIC_LIVE" in report
     assert "mistake" not in report

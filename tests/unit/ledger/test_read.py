@@ -160,6 +160,27 @@ def test_cells_are_grouped_by_name_with_the_largest_first(home: Path) -> None:
         assert reader.problems == []
 
 
+def test_cells_below_resolution_are_counted_in_each_group(home: Path) -> None:
+    below = {"below_resolution": True}
+    records = [
+        short("a", 0, "fit", **below),
+        short("b", 20, "fit"),
+        short("c", 40, "plot", concurrent=True, **below),
+        short("d", 45, "plot", concurrent=True, **below),
+        short("e", 60, None),
+    ]
+    write(home / "ledger-a.db", [], records)
+    with Reader(home) as reader:
+        assert {one.name: one.below_resolution for one in reader.groups("label")} == {"fit": 1, "plot": 2, None: 0}
+    # A file of a version that did not know them.
+    with sqlite3.connect(home / "ledger-a.db") as connection:
+        connection.execute("ALTER TABLE records DROP COLUMN below_resolution")
+    connection.close()
+    with Reader(home) as reader:
+        assert [(one.cells, one.below_resolution) for one in reader.groups("project")] == [(5, 0)]
+        assert reader.problems == []
+
+
 def test_days_are_the_users_own_and_in_order(home: Path) -> None:
     write(home / "ledger-a.db", [session()], [short("a", 14 * 60), short("b", 15 * 60), short("c", 13 * 60 + 29)])
     script = f"from carbon_magic.ledger.read import Reader\nfrom pathlib import Path\nr = Reader(Path({str(home)!r}))"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from machines.build import GIB, MACHINES, build, write
 
+from carbon_magic.power.discover import fallback_cpu
 from carbon_magic.power.machine import Machine, count_cpus, form_by_name, is_virtual
 
 Make = Callable[[str], Machine]
@@ -45,6 +46,40 @@ def test_sockets_by_siblings_where_there_is_no_topology(tmp_path: Path) -> None:
     root = build("two-sockets", tmp_path)
     (root / "sys/devices/system/cpu/cpu0/topology/core_siblings_list").unlink()
     assert Machine.of(root, "linux").sockets == 2
+
+
+@pytest.mark.parametrize(
+    ("listed", "packages", "sockets"),
+    [
+        ("0", [0] * 64, 1),  # the list is broken, and the ids tell
+        ("0", [0] * 32 + [1] * 32, 2),
+        ("0", [0, 1] * 32, 2),
+        ("0", list(range(64)), 1),  # the ids are broken as well
+        ("0", None, 1),
+        ("0-1", [0] * 64, 1),
+        ("0-15", [0] * 64, 1),
+        ("0-31", None, 2),
+        ("0-31", [0] * 32 + [1] * 32, 2),
+        ("0,2,4,6,8,10,12,14,16,18,20,22,24,26,28,30", [0, 1, 2, 3] * 16, 4),
+        ("0-7", [number // 8 for number in range(64)], 8),
+        ("0-999999", None, 1),
+    ],
+)
+def test_no_more_sockets_are_counted_than_machines_have(
+    tmp_path: Path, listed: str, packages: list[int] | None, sockets: int
+) -> None:
+    root = build("server", tmp_path)
+    write(root, "sys/devices/system/cpu/cpu0/topology/core_siblings_list", f"{listed}\n")
+    for cpu, package in enumerate(packages or []):
+        write(root, f"sys/devices/system/cpu/cpu{cpu}/topology/physical_package_id", f"{package}\n")
+    assert Machine.of(root, "linux").sockets == sockets
+
+
+def test_a_broken_list_does_not_multiply_the_power_of_a_server(tmp_path: Path) -> None:
+    root = build("server", tmp_path)
+    write(root, "sys/devices/system/cpu/cpu0/topology/core_siblings_list", "0\n")
+    model = fallback_cpu(Machine.of(root, "linux"), lambda: 0.0)
+    assert (model.figures["tdp_w"], model.figures["sockets"]) == (280.0, 1)
 
 
 def test_a_server_processor_in_a_folder_without_firmware_is_known_by_its_name(tmp_path: Path) -> None:

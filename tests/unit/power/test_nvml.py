@@ -7,15 +7,22 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from machines.build import build
 
+from carbon_magic.power.candidate import Candidate
 from carbon_magic.power.discover import discover_gpus
+from carbon_magic.power.later import discover_later
+from carbon_magic.power.machine import Machine
 from carbon_magic.power.nvml import NvmlSensor, Unopened, open_gpus
 from carbon_magic.power.sensor import GpuSensor, GpuUse, SensorError
+from carbon_magic.power.share import Part, Witness, measure
+from carbon_magic.power.sources import Ways
+from carbon_magic.power.timeline import Timeline
 from carbon_magic.quantity import Interval
 
 Gpus = Callable[..., None]
@@ -101,11 +108,70 @@ def test_a_gpu_that_is_lost_at_the_start_is_named(nvml_library: Path, gpus: Gpus
     assert isinstance(fine, NvmlSensor)
 
 
-def test_a_gpu_that_tells_nothing_is_no_sensor(nvml_library: Path, gpus: Gpus) -> None:
-    gpus([{"counter": 0, "name": "K80"}])
+@pytest.mark.parametrize("less", [{"limit": 0}, {"util": -1}, {"mig": 1, "util": -1}])
+def test_a_gpu_that_tells_nothing_is_no_sensor(nvml_library: Path, gpus: Gpus, less: dict[str, Any]) -> None:
+    gpus([{"counter": 0, "name": "K80", "util": 40, "limit": 150, **less}])
     (found,) = open_gpus(nvml_library)
     assert isinstance(found, Unopened)
     assert found.reason == "nvml:0 (K80) tells neither energy nor power."
+
+
+def test_a_gpu_that_tells_how_busy_it_is_and_its_limit_is_modelled(
+    opened: Callable[..., list[NvmlSensor]], gpus: Gpus
+) -> None:
+    described = {"counter": 0, "name": "K80", "limit": 150, "compute": f"{OURS}:50", "util": 50}
+    (sensor,) = opened(described)
+    assert (sensor.provenance, sensor.counts, sensor.short) == ("modelled", False, None)
+    assert sensor.peek() == pytest.approx(150 * (0.10 + 0.80 * 0.5))
+    assert sensor.power_w() is None
+    assert (sensor.idle_is_exact, sensor.idle_power_w) == (True, Interval(7.5, 15.0, 21.0))
+    sensor.advance(0.0, 75.0)
+    assert sensor.advance(1.0, sensor.peek()) == pytest.approx((1.0, 37.5, 75.0, 105.0))
+    assert sensor.use({OURS}) == GpuUse(1.0, 0.5, True)
+    for busy, watts in ((0, 15.0), (100, 135.0)):
+        gpus([{**described, "util": busy}])
+        assert sensor.peek() == pytest.approx(watts)
+    gpus([{**described, "lost_after": 0}])
+    with pytest.raises(SensorError, match="does not answer: GPU is lost"):
+        sensor.peek()
+
+
+def test_the_doctor_says_that_it_is_modelled_and_how(nvml_library: Path, gpus: Gpus, tmp_path: Path) -> None:
+    gpus([{"counter": 0, "name": "K80", "limit": 150, "util": 50}, {"energy": 1}])
+    modelled, measured = discover_gpus(nvml_library, build("gpus", tmp_path))
+    assert (modelled.provenance, modelled.used, measured.provenance) == ("modelled", True, "measured")
+    assert modelled.reason == (
+        "Power from 10% of its limit at rest to 90% at work, by its utilization, because it tells neither energy nor "
+        "power (K80)."
+    )
+    assert modelled.figures["max_power_w"] == 150.0
+
+
+def test_a_model_is_not_added_to_graphics_that_are_measured(nvml_library: Path, gpus: Gpus, tmp_path: Path) -> None:
+    gpus([{"counter": 0, "name": "Orin", "limit": 30, "util": 50}])
+    machine = Machine.of(build("gpus", tmp_path), "linux")
+    jetson = Candidate("jetson:gpu", "gpu", "measured", True, "Made up.")
+    for opened, used in ((jetson, False), (replace(jetson, domain="cpu"), True)):
+        found = {one.name: one for one in discover_later(machine, Ways({}), [opened], nvml_library)}
+        assert (found["nvml:0"].used, found["nvml:0"].sensor is not None) == (used, used)
+
+
+def test_a_window_of_a_modelled_gpu_has_the_models_range(
+    opened: Callable[..., list[NvmlSensor]],
+) -> None:
+    (sensor,) = opened({"counter": 0, "limit": 200, "util": 100, "compute": f"{OURS}:100"})
+    timeline = Timeline()
+    timeline.add_sensor(sensor)
+    for second in range(11):
+        timeline.own.append(float(second), 0.0)
+        timeline.ticks.append(float(second), 0.0, 0.0)
+        timeline.add_reading(sensor.name, sensor.advance(float(second), sensor.peek()))
+        timeline.add_use(sensor.name, float(second), sensor.use({OURS}))
+    marks = (timeline.mark(0.0), timeline.mark(10.0))
+    assert sensor.idle_power_w is not None
+    found = measure(marks, marks, [Witness(sensor, sensor.idle_power_w)], Part(1.0, 1.0, 1.0, 8)).domains["gpu"]
+    assert (found.own_j.low, found.own_j.best, found.own_j.high) == pytest.approx((900.0, 1800.0, 2520.0))
+    assert found.provenance == "modelled"
 
 
 @pytest.mark.parametrize(

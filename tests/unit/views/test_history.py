@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from unit.views.made_records import HOSTILE, WH, check_text, read_html
 
+from carbon_magic.commands.history import as_data
 from carbon_magic.ledger.sums import Group
 from carbon_magic.quantity import Interval
 from carbon_magic.views.history import LIMIT, History, history, history_html, history_text
@@ -82,6 +83,36 @@ def test_what_was_imported_has_no_range() -> None:
     assert "old 10 40 Wh 4.0 g 1 min 40 s" in read_html(history_html(view))
     assert "How the figures are made: %carbon methods" in read_html(history_html(view))
     assert history_text(view._replace(methods="carbon-magic methods")).endswith("carbon-magic methods")
+
+
+def test_a_sum_of_nothing_but_cells_below_resolution_has_their_sign() -> None:
+    view = shown(group("short", 0.004, 0.002, below_resolution=10), group("both", 40.0, 4.0, below_resolution=3))
+    text = check_text(history_text(view))
+    assert [row[2:4] for row in table(text)[1:]] == [
+        ["≈ 4 mWh (3.6–4.8)", "≈ 2 mg (1.0–4.0)"],
+        ["40 Wh (36–48)", "4.0 g (2.0–8.0)"],
+        ["40 Wh (36–49)", "1.0 g (0.50–2.0)"],
+    ]
+    assert "≈ below resolution, power × time: 13 cells." in text
+    words = read_html(history_html(view))
+    assert "short 10 ≈ 4 mWh (3.6–4.8)" in words
+    assert "≈ below resolution, power × time: 13 cells." in words
+
+
+def test_a_few_cells_below_resolution_are_said_without_the_sign() -> None:
+    view = shown(group("both", 40.0, below_resolution=1), group("long", 10.0))
+    text = check_text(history_text(view))
+    assert "Below resolution, power × time: 1 of 20 cells." in text
+    assert "≈" not in text
+    assert "resolution" not in history_text(shown(group("long")))
+    assert [one["below_resolution"] for one in as_data(view)["groups"]] == [1, 0]
+    assert as_data(view)["total"]["below_resolution"] == 1
+
+
+def test_the_total_of_nothing_but_such_cells_has_the_sign_unless_time_between_them_is_in_it() -> None:
+    short = group("short", 0.004, below_resolution=10)
+    assert table(check_text(history_text(shown(short))))[-1][2] == "≈ 4 mWh (3.6–4.8)"
+    assert table(check_text(history_text(shown(short, total=group(None, 4.0)))))[-1][2] == "4.0 Wh (3.6–4.8)"
 
 
 @pytest.mark.parametrize("by", ["project", "notebook", "label"])
