@@ -51,10 +51,18 @@ _CARRIED = [
 """What grows with a cell's length; its low is no less than it was."""
 
 
+class _Head(NamedTuple):
+    """Whose a slip is: read before its cells, because most slips are those of processes that live."""
+
+    home: str
+    row: SessionRow
+    ticked_s: float
+    """Of the last look while a cell ran; 0 where there was none."""
+
+
 class _Slip(NamedTuple):
     """One file, read."""
 
-    home: str
     row: SessionRow
     cells: list[CellRecord]
     """Running and ended ones."""
@@ -68,12 +76,12 @@ def recover(home: Path, slips: Sequence[Path], environ: Mapping[str, str] = os.e
     problems = []
     for path in slips:
         try:
-            slip = _read(path)
-            if slip is None and time.time() - path.stat().st_mtime > UNREADABLE_S:
+            head = _head(path)
+            if head is None and time.time() - path.stat().st_mtime > UNREADABLE_S:
                 path.unlink(missing_ok=True)
-            if slip is None or os.path.realpath(slip.home) != os.path.realpath(home) or _lives(slip.row):
+            if head is None or os.path.realpath(head.home) != os.path.realpath(home) or _lives(head.row):
                 continue
-            _take(slip, home, is_network(home, environ=environ))
+            _take(_read(path, head), home, is_network(home, environ=environ))
             path.unlink(missing_ok=True)
         except FileNotFoundError:
             continue  # another process has just done so
@@ -168,12 +176,10 @@ def _carried_on(before: Mapping[str, Any], cell: CellRecord) -> CellRecord:
 # From the file
 
 
-def _read(path: Path) -> _Slip | None:
-    """A slip, or None where it is none."""
+def _head(path: Path) -> _Head | None:
+    """Whose a slip is, or None where it is none."""
     with path.open("rb") as file:
         head = file.read(SLOTS_AT)
-        slots = file.read(SLOTS * SLOT_BYTES)
-        left = file.read(LEFT_BYTES)
     header = _json(head)
     row = checked_session(header.get("row")) if isinstance(header, dict) else None
     if row is None or not isinstance(header, dict) or not isinstance(header.get("home"), str):
@@ -182,14 +188,21 @@ def _read(path: Path) -> _Slip | None:
         ticked_s = float(head[HEADER_BYTES:].split(b"\n")[0])
     except ValueError:
         ticked_s = 0.0  # no tick came while a cell ran
-    cells = (_cell(slots[at : at + SLOT_BYTES], row, ticked_s) for at in range(0, len(slots), SLOT_BYTES))
+    return _Head(header["home"], row, ticked_s)
+
+
+def _read(path: Path, head: _Head) -> _Slip:
+    with path.open("rb") as file:
+        file.seek(SLOTS_AT)
+        slots = file.read(SLOTS * SLOT_BYTES)
+        left = file.read(LEFT_BYTES)
+    cells = (_cell(slots[at : at + SLOT_BYTES], head.row, head.ticked_s) for at in range(0, len(slots), SLOT_BYTES))
     rest = [_json(line) for line in left.split(b"\n")]
     found = [value for value in rest if isinstance(value, dict)]
     sessions = (checked_session(value.get("session")) for value in found)
     records = (checked_record(value.get("record")) for value in found)
     return _Slip(
-        header["home"],
-        row,
+        head.row,
         [cell for cell in cells if cell is not None],
         [session for session in sessions if session is not None],
         [record for record in records if record is not None],
