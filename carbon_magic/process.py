@@ -30,6 +30,7 @@ from carbon_magic.meter import Meter
 from carbon_magic.power.sampler import Pace, Sampler
 from carbon_magic.power.usage import Usage
 from carbon_magic.snapshot import Place
+from carbon_magic.threads import in_background
 from carbon_magic.windows import Window
 
 EXIT_S = 0.5
@@ -299,10 +300,7 @@ class OwnBooks(Books):
             if not self._linger and not self._accounts.pending:
                 self._stop()
             if self._closer is None and (self._meter.sampler is not None or self._unwritten):
-                closer = threading.Thread(target=self._end_later, name="carbon-magic closer", daemon=True)
-                # Debuggers stop and list every thread but those marked like this.
-                closer.pydev_do_not_trace = True  # type: ignore[attr-defined]
-                closer.is_pydev_daemon_thread = True  # type: ignore[attr-defined]
+                closer = in_background(threading.Thread(target=self._end_later, name="carbon-magic closer"))
                 try:
                     closer.start()
                 except RuntimeError:  # no more threads, or the interpreter is shutting down: no time is left to wait

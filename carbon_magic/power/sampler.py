@@ -24,6 +24,7 @@ from carbon_magic.power.sensor import Sensor, SensorError
 from carbon_magic.power.steal import Steal
 from carbon_magic.power.timeline import Timeline
 from carbon_magic.power.usage import Usage
+from carbon_magic.threads import in_background
 
 if TYPE_CHECKING:
     from carbon_magic.power.watch import Rest, Watch
@@ -183,10 +184,8 @@ class Sampler:
             return
         # ipykernel 7.0 looks up a context variable when a thread sends; a copied context has it.
         context = contextvars.copy_context()
-        thread = threading.Thread(target=context.run, args=(self._run,), name="carbon-magic sampler", daemon=True)
-        # Debuggers stop and list every thread but those marked like this.
-        thread.pydev_do_not_trace = True  # type: ignore[attr-defined]
-        thread.is_pydev_daemon_thread = True  # type: ignore[attr-defined]
+        thread = threading.Thread(target=context.run, args=(self._run,), name="carbon-magic sampler")
+        in_background(thread)
         thread.start()
         self._thread = thread
 

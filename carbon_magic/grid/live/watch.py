@@ -25,6 +25,7 @@ from carbon_magic.grid.live.provider import Forecasts, Get, LiveError, Provider,
 from carbon_magic.grid.live.zone import InForce, Quote, Zone, in_force, without
 from carbon_magic.grid.regions import by_id
 from carbon_magic.snapshot import Place
+from carbon_magic.threads import in_background
 
 SOONEST_S = 60.0
 """No zone is asked for oftener, but after a failure."""
@@ -229,10 +230,7 @@ class Live:
                 self._questions.put(zone)
             if self._thread is not None or sys.is_finalizing():
                 return  # at the end of the process a thread may hang as it starts
-            thread = threading.Thread(target=self._answer, name="carbon-magic live", daemon=True)
-            # Debuggers stop and list every thread but those marked like this.
-            thread.pydev_do_not_trace = True  # type: ignore[attr-defined]
-            thread.is_pydev_daemon_thread = True  # type: ignore[attr-defined]
+            thread = in_background(threading.Thread(target=self._answer, name="carbon-magic live"))
             try:
                 thread.start()
             except RuntimeError:  # no more threads, or the interpreter is shutting down: the annual figure holds
