@@ -10,17 +10,13 @@ import os
 import signal
 import threading
 import time
-import uuid
 from collections.abc import Callable, Mapping
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from carbon_magic import __version__
 from carbon_magic.accounts import Accounts
 from carbon_magic.config import CarbonMagic
-from carbon_magic.describe import Facts, estimate_of, project_here
+from carbon_magic.describe import Facts, estimate_of, new_facts, project_here
 from carbon_magic.grid import table as regions_table
-from carbon_magic.grid.choose import Whereabouts, choose, said_by
 from carbon_magic.grid.own import Said
 from carbon_magic.keeper import Keeper
 from carbon_magic.ledger.record import CellRecord, safe_cell_id
@@ -28,6 +24,7 @@ from carbon_magic.ledger.writer import EXIT_S
 from carbon_magic.live import LiveSwitch
 from carbon_magic.meter import Meter
 from carbon_magic.options import CellOptions, options_of
+from carbon_magic.placing import GRID, Placing
 from carbon_magic.power.allotment import ScopeOption
 from carbon_magic.power.sampler import Pace, Sampler
 from carbon_magic.run import feed
@@ -46,8 +43,6 @@ ANSWER_S = 0.05
 LAST_S = 0.3
 """When it ends, it waits this long at most for readings that the last cells still need."""
 
-GRID = ("region", "intensity", "intensity_low", "intensity_high", "intensity_name", "mix")
-"""The settings that name a grid. One that is set takes the place of what a magic said before."""
 SETTINGS = [
     *(*GRID, "pue", "region_note", "cloud_metadata"),
     *("scope", "project", "interval_s", "rest_interval_s", "power_source", "power_source_host"),
@@ -90,10 +85,9 @@ class Session:
             self._meter.set_source(config.power_source, config.power_source_host)
         self._last_close_s = float("-inf")
         order = feed.order()
-        self._said = Said(region=order.region if order is not None else None)
-        """By magic, or by whoever runs the notebook."""
-        self._whereabouts = Whereabouts(self._meter.machine.root, self.environ)
-        self._accounts = Accounts(self._facts(), self._place(), self._meter.part)
+        said = Said(region=order.region if order is not None else None)
+        self._placing = Placing(config, self.environ, self._meter.machine.root, said)
+        self._accounts = Accounts(self._facts(), self._placing.place(), self._meter.part)
         self._accounts.on_record = self._recorded
         self.live = LiveSwitch(self._accounts, self.environ, lambda: self.config.live)
         """Live intensities, where the user has named a provider of them."""
@@ -102,7 +96,7 @@ class Session:
         self._feed = feed.Feed(order.sink) if order is not None else None
         self._keeper = Keeper(self._accounts, "kernel", self.environ, lambda: bool(config.keep_source))
         config.observe(self._configured, names=SETTINGS)
-        self._whereabouts.ask_cloud(config.cloud_metadata, self._moved)
+        self._placing.whereabouts.ask_cloud(config.cloud_metadata, self._moved)
 
     # Switching
 
@@ -195,7 +189,7 @@ class Session:
             execution_count=count,
             cell_id=safe_cell_id(cell_id),
             options=options,
-            place=self._place(Said(options.region)) if options and options.region else self.place,
+            place=self._placing.place(Said(options.region)) if options and options.region else self.place,
             inner=inner,
         )
         with self._switching:
@@ -267,9 +261,8 @@ class Session:
     def findings(self) -> Findings:
         """What the doctor reports."""
         from carbon_magic import diagnosis
-        from carbon_magic.views.findings import Findings
 
-        meter, sampler, given = self._meter, self._meter.sampler, self._meter.allotment
+        meter, sampler = self._meter, self._meter.sampler
         problems = []
         if sampler is not None:
             sampler.poke(ANSWER_S)
@@ -278,21 +271,14 @@ class Session:
         troubles = (self.trouble, meter.neighbours and meter.neighbours.problem, meter.problem)
         problems += [trouble for trouble in troubles if trouble]
         problems += [*self._keeper.writer.problems(), *regions_table.problems()]
-        candidates = meter.candidates()
-        return Findings(
-            candidates=candidates,
-            idle=diagnosis.idle_powers(sampler, candidates),
+        return diagnosis.findings_of(
+            meter,
+            meter.candidates(),
             tracking=self.tracking,
-            scope=given.scope,
-            scope_reason=given.reason,
-            share_notes=diagnosis.share_notes(meter),
             place=self.live.state().place,
             problems=problems,
-            versions=diagnosis.versions(),
-            machine=diagnosis.machine_facts(meter.machine),
             records=self._keeper.where(),
-            rest=sampler.rest() if sampler is not None else None,
-            overhead=diagnosis.overhead_of(sampler, meter.started_s, self.loaded_bytes),
+            loaded_bytes=self.loaded_bytes,
         )
 
     @property
@@ -321,19 +307,7 @@ class Session:
             UnknownRegion: there is no such region; the nearest are named.
             ValueError: an own figure, the mix, the PUE or the note cannot be.
         """
-        before = self._said
-        if said is None:
-            self._said = Said()
-        elif said.names_a_grid:
-            self._said = said._replace(note=before.note if said.note is None else said.note)
-        else:
-            given = {name: value for name, value in said._asdict().items() if value is not None}
-            self._said = before._replace(**given)
-        try:
-            found = self._place()
-        except ValueError:
-            self._said = before
-            raise
+        found = self._placing.say(said)
         self._accounts.place = found
         self._tell_link()
         return found
@@ -411,44 +385,27 @@ class Session:
             return True
         return self.link is not None and self.link.watched
 
-    def _place(self, cell: Said | None = None) -> Place:
-        """The grid by what was said: for this cell, by magic, by config, by the environment; else where this is."""
-        config = self.config
-        here = Said(config.region, config.intensity, mix=config.mix, pue=config.pue, note=config.region_note)
-        if config.intensity is not None:
-            bounds = {"intensity_low": config.intensity_low, "intensity_high": config.intensity_high}
-            here = here._replace(**bounds, intensity_name=config.intensity_name)
-        said = [("user", self._said), ("config", here), ("environment", said_by(self.environ))]
-        return choose(said if cell is None else [("cell", cell), *said], self._whereabouts)
-
     def _moved(self) -> None:
         """Where this is may be known otherwise now: by a setting, or by the cloud, in a thread of its own."""
         if os.getpid() == self._pid:
-            self._accounts.place = self._place()
+            self._accounts.place = self._placing.place()
             self._tell_link()
 
     def _facts(self) -> Facts:
         order = feed.order()
-        return Facts(
-            session_id=uuid.uuid4().hex,
-            started_at=datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
-            project=self.config.project or project_here(),
-            notebook=order.notebook if order is not None else self.environ.get("JPY_SESSION_NAME") or None,
-            version=__version__,
-            form=self._meter.machine.form,
-            scope=self._meter.allotment.scope,
-            scope_reason=self._meter.allotment.reason,
-            part=self._meter.allotment.cpu_part,
+        notebook = order.notebook if order is not None else self.environ.get("JPY_SESSION_NAME") or None
+        return new_facts(
+            self._meter.machine.form, self._meter.allotment, self.config.project or project_here(), notebook
         )
 
     def _configured(self, change: Any) -> None:
         """A setting has changed."""
         if change.name in (*GRID, "pue", "region_note"):
             if change.name in GRID:
-                self._said = Said(note=self._said.note)
+                self._placing.configured()
             self._moved()
         elif change.name == "cloud_metadata":
-            self._whereabouts.ask_cloud(change.new, self._moved)
+            self._placing.whereabouts.ask_cloud(change.new, self._moved)
         elif change.name in ("interval_s", "rest_interval_s") and self._meter.sampler is not None:
             self._meter.sampler.pace = Pace(self.config.interval_s, self.config.rest_interval_s)
         elif change.name in ("power_source", "power_source_host"):
