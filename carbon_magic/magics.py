@@ -261,10 +261,10 @@ def run_inside(shell: Any, session: Session, line: str, cell: str) -> None:
     """Run a cell within a cell, and show what it cost. Its record is shown or handed over, not kept: the outer
     cell's record holds it."""
     options = parse_cell_line(line)
-    window = session.begin_inside(options)
+    window = session.cells.begin_inside(options)
     with _errors_left_to_the_caller(shell):
         result = shell.run_cell(cell, store_history=False)
-    session.end_inside(window, result)
+    session.cells.end_inside(window, result)
     show_result(shell, session, window)
     result.raise_error()
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from carbon_magic.accounts import Accounts
-from carbon_magic.books import ANSWER_S, Asked, Books, kernel_session
+from carbon_magic.books import Asked, Books, kernel_session
 from carbon_magic.describe import Facts, new_facts, project_here
 from carbon_magic.grid import table as regions_table
 from carbon_magic.keeper import Keeper
@@ -24,7 +24,7 @@ from carbon_magic.ledger.row import Kind
 from carbon_magic.live import LiveSwitch
 from carbon_magic.meter import Meter
 from carbon_magic.placing import Surroundings
-from carbon_magic.power.sampler import Pace, Sampler
+from carbon_magic.power.sampler import ANSWER_S, Pace, Sampler
 from carbon_magic.power.usage import Usage
 from carbon_magic.snapshot import Place
 from carbon_magic.threads import in_background

@@ -30,6 +30,8 @@ LATE_TICKS = 3
 HURRY_S = 0.25
 """A tick that is wanted soon comes this long after it was wanted last: what settles a cell would hold up the next one,
 and cells that follow each other at once are settled together."""
+ANSWER_S = 0.05
+"""Whoever asks for a figure waits at most this long for an extra reading."""
 SHAPE_S = 0.25
 """A GPU's power is sampled this often while a cell runs."""
 HAND_BACK_S = 0.01
@@ -132,7 +134,7 @@ class Sampler:
             self._wake.set()
         return now_s
 
-    def poke(self, wait_s: float) -> bool:
+    def poke(self, wait_s: float = ANSWER_S) -> bool:
         """Ask for a tick now and wait for it, at most `wait_s`. False where it did not come in time."""
         if os.getpid() != self._pid:
             return False
