@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from unit.test_accounts import FACTS, PACKAGE, Books
+from machines.books import FACTS, PACKAGE, Books
 
 from carbon_magic.keeper import Keeper
 from carbon_magic.ledger.read import Reader
