@@ -8,10 +8,11 @@ snapshot is published; whoever shows something reads that.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable
 
-from carbon_magic.describe import Facts, Running, record_of, snapshot_of, unknown
+from carbon_magic.describe import Facts, Running, estimate_of, record_of, snapshot_of, unknown
 from carbon_magic.held import Change, Held, Priced, priced
 from carbon_magic.ledger.record import CellRecord
 from carbon_magic.power.sampler import Sampler
@@ -159,6 +160,12 @@ class Accounts:
         """The record of a window of which no more is known than a measurement: at the present intensity."""
         place = self.held.place(window.place or self.place)
         return record_of(window, priced([(measured, place)]), self.facts, final=final)
+
+    def estimate(self, window: Window) -> CellRecord:
+        """The record of a window that no reading has reached yet, by the present power and its duration."""
+        until_s = time.monotonic() if window.closed_s is None else window.closed_s
+        measured = estimate_of(self.snapshot, max(0.0, until_s - window.opened_s))
+        return self.record_of(window, measured, final=False)
 
     def _settle_open(self, window: Window, time_s: float) -> None:
         self._worked.add(window.place or self.place)

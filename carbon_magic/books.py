@@ -15,7 +15,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from carbon_magic.accounts import Accounts
-from carbon_magic.describe import estimate_of
 from carbon_magic.grid.intensity import place
 from carbon_magic.ledger.record import CellRecord, Status
 from carbon_magic.options import CellOptions
@@ -107,9 +106,7 @@ class Books(ABC):
 
     def estimate(self, window: Window) -> CellRecord:
         """The record of a window that no reading has reached yet, by the present power and its duration."""
-        until_s = time.monotonic() if window.closed_s is None else window.closed_s
-        measured = estimate_of(self.accounts.snapshot, max(0.0, until_s - window.opened_s))
-        return self.accounts.record_of(window, measured, final=False)
+        return self.accounts.estimate(window)
 
     def _window(self, asked: Asked, around: Place, *, inner: bool) -> Window:
         options = CellOptions(label=asked.label)

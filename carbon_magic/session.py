@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from carbon_magic.accounts import Accounts
 from carbon_magic.cells import Cells
 from carbon_magic.config import CarbonMagic
-from carbon_magic.describe import Facts, estimate_of, new_facts, project_here
+from carbon_magic.describe import Facts, new_facts, project_here
 from carbon_magic.grid import table as regions_table
 from carbon_magic.grid.own import Said
 from carbon_magic.keeper import Keeper
@@ -149,8 +149,7 @@ class Session:
             self._switch.poke()
         if window.record is not None:
             return window.record
-        duration_s = max(0.0, (window.closed_s or time.monotonic()) - window.opened_s)
-        return self._accounts.record_of(window, estimate_of(self._accounts.snapshot, duration_s), final=False)
+        return self._accounts.estimate(window)
 
     def snapshot(self) -> Snapshot:
         """The session as it is now, with an extra reading where it comes in time."""
