@@ -15,19 +15,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from carbon_magic.accounts import Accounts
-from carbon_magic.describe import estimate_of
 from carbon_magic.grid.intensity import place
 from carbon_magic.ledger.record import CellRecord, Status
 from carbon_magic.options import CellOptions
-from carbon_magic.power.sampler import Sampler
+from carbon_magic.power.sampler import ANSWER_S, Sampler
 from carbon_magic.snapshot import Place
 from carbon_magic.windows import Window
 
 if TYPE_CHECKING:
     from carbon_magic.session import Session
-
-ANSWER_S = 0.05
-"""Whoever asks for a figure waits at most this long for an extra reading."""
 
 
 class Asked(NamedTuple):
@@ -110,9 +106,7 @@ class Books(ABC):
 
     def estimate(self, window: Window) -> CellRecord:
         """The record of a window that no reading has reached yet, by the present power and its duration."""
-        until_s = time.monotonic() if window.closed_s is None else window.closed_s
-        measured = estimate_of(self.accounts.snapshot, max(0.0, until_s - window.opened_s))
-        return self.accounts.record_of(window, measured, final=False)
+        return self.accounts.estimate(window)
 
     def _window(self, asked: Asked, around: Place, *, inner: bool) -> Window:
         options = CellOptions(label=asked.label)
@@ -140,7 +134,7 @@ class KernelBooks(Books):
         found = asked.place(self.session.place)
         with self._lock:
             if at_s is None:
-                window = self.session.begin_inside(CellOptions(label=asked.label))
+                window = self.session.cells.begin_inside(CellOptions(label=asked.label))
                 window.place = found  # nobody looks at the place of an inner window before it has ended
             else:
                 window = self._window(asked, found, inner=True)
@@ -155,7 +149,7 @@ class KernelBooks(Books):
             if window.closed_s is not None:
                 return
             if sampler is not None and sampler is self.sampler:
-                self.session.end_inside(window, _Ended(status))
+                self.session.cells.end_inside(window, _Ended(status))
             else:
                 # Tracking was switched off in between.
                 window.status, window.closed_s = status, time.monotonic()

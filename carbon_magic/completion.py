@@ -19,7 +19,7 @@ def complete_line(shell: Any, event: Any) -> list[str]:
     if event.line.lstrip().startswith("%%"):
         offered = _regions(event) if before and before[-1] in ("-r", "--region") else CELL_OPTIONS
     elif not before:
-        from carbon_magic.magics import COMMANDS
+        from carbon_magic.magic_words import COMMANDS
 
         offered = list(COMMANDS)
     else:
@@ -29,7 +29,7 @@ def complete_line(shell: Any, event: Any) -> list[str]:
 
 
 def _cells(before: list[str], event: Any) -> list[str]:
-    from carbon_magic.magics import SORTS
+    from carbon_magic.magic_words import SORTS
 
     return list(SORTS) if before[-1] == "--sort" else ["-n", "--sort"]
 
@@ -79,7 +79,7 @@ def _live(before: list[str], event: Any) -> list[str]:
 
 
 def _doctor(before: list[str], event: Any) -> list[str]:
-    from carbon_magic.magics import DOCTOR_OPTIONS
+    from carbon_magic.magic_words import DOCTOR_OPTIONS
 
     return list(DOCTOR_OPTIONS) if len(before) == 1 else []
 

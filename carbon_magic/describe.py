@@ -6,13 +6,16 @@ against.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from carbon_magic import __version__
 from carbon_magic.held import Priced
 from carbon_magic.ledger.record import CellRecord
-from carbon_magic.power.allotment import Scope
+from carbon_magic.power.allotment import Allotment, Scope
 from carbon_magic.power.machine import Form
 from carbon_magic.power.sensor import Domain, Provenance
 from carbon_magic.power.share import BELOW_RESOLUTION, DomainEnergy, Measurement
@@ -39,6 +42,21 @@ class Facts(NamedTuple):
     scope_reason: str
     part: float | None
     """The part of the machine that is allotted to this work, all its kernels together."""
+
+
+def new_facts(form: Form, given: Allotment, project: str | None, notebook: str | None = None) -> Facts:
+    """The facts of a session that begins now, on a machine of a form of which so much is given to it."""
+    return Facts(
+        session_id=uuid.uuid4().hex,
+        started_at=datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+        project=project,
+        notebook=notebook,
+        version=__version__,
+        form=form,
+        scope=given.scope,
+        scope_reason=given.reason,
+        part=given.cpu_part,
+    )
 
 
 def project_here() -> str | None:

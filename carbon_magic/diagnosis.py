@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from carbon_magic import __version__
 from carbon_magic.meter import Meter
@@ -18,6 +18,7 @@ from carbon_magic.power.machine import Machine, read_text
 from carbon_magic.power.sampler import Sampler
 from carbon_magic.power.sensor import Sensor
 from carbon_magic.power.steal import steal_note
+from carbon_magic.snapshot import Place
 from carbon_magic.views.findings import GUESSED, MEASURED, MODEL, Findings, Idle, Overhead
 
 PACKAGES = (
@@ -156,6 +157,37 @@ def _live_problems(environ: Mapping[str, str]) -> list[str]:
     return []
 
 
+def findings_of(
+    meter: Meter,
+    candidates: Sequence[Candidate],
+    *,
+    tracking: bool | None,
+    place: Place,
+    problems: Sequence[str],
+    records: str,
+    loaded_bytes: int | None = None,
+    loads: bool = True,
+) -> Findings:
+    """What is found by a meter that measures, or by one that does not and has `candidates` alone."""
+    sampler, given = meter.sampler, meter.allotment
+    return Findings(
+        candidates=candidates,
+        idle=idle_powers(sampler, candidates),
+        tracking=tracking,
+        scope=given.scope,
+        scope_reason=given.reason,
+        share_notes=share_notes(meter),
+        place=place,
+        problems=problems,
+        versions=versions(),
+        machine=machine_facts(meter.machine),
+        records=records,
+        rest=sampler.rest() if sampler is not None else None,
+        overhead=overhead_of(sampler, meter.started_s, loaded_bytes),
+        loads=loads,
+    )
+
+
 def look(environ: Mapping[str, str] = os.environ) -> Findings:
     """What a session that began here now would find."""
     from carbon_magic.grid import table
@@ -164,24 +196,18 @@ def look(environ: Mapping[str, str] = os.environ) -> Findings:
 
     meter = Meter(environ, "auto")
     candidates = meter.candidates()
-    given = meter.allotment
     place, refused = choose_by(environ, Whereabouts(meter.machine.root, environ))
     refused += _live_problems(environ)
     try:
         records = f"kept in {home(environ)} once a kernel records"
     except HomelessError as error:
         records = f"in memory only: {error}"
-    return Findings(
-        candidates=candidates,
-        idle=idle_powers(None, candidates),
+    return findings_of(
+        meter,
+        candidates,
         tracking=None,
-        scope=given.scope,
-        scope_reason=given.reason,
-        share_notes=share_notes(meter),
         place=place,
         problems=[*refused, *([meter.problem] if meter.problem else []), *table.problems()],
         loads=not refused,
-        versions=versions(),
-        machine=machine_facts(meter.machine),
         records=records,
     )

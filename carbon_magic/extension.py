@@ -7,6 +7,8 @@ that IPython calls around each cell let nothing out: an error in here costs a fi
 from __future__ import annotations
 
 import atexit
+import signal
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +19,7 @@ from carbon_magic.completion import complete_line
 from carbon_magic.config import CarbonMagic
 from carbon_magic.magics import CarbonMagics, show_result
 from carbon_magic.options import CellTransformer
+from carbon_magic.power.sampler import Sampler
 from carbon_magic.resident import resident_bytes
 from carbon_magic.session import Session
 
@@ -31,8 +34,8 @@ class Extension:
         self.shell = shell
         self.config = CarbonMagic(parent=shell)
         self.session = Session(self.config)
-        self._transformer = CellTransformer(self.session.inside_a_cell)
-        self.session.options_of = self._transformer.take
+        self._transformer = CellTransformer(self.session.cells.inside_a_cell)
+        self.session.cells.options_of = self._transformer.take
         self._undo: list[Callable[[], None]] = []
 
     def install(self) -> None:
@@ -105,25 +108,25 @@ class Extension:
 
     def _pre_run_cell(self, info: Any) -> None:
         try:
-            self.session.pre_run_cell(info, _count_of_next(self.shell))
+            self.session.cells.pre_run_cell(info, _count_of_next(self.shell))
         except BaseException as error:
             self._keep(error)
 
     def _post_run_cell(self, result: Any) -> None:
         try:
-            window = self.session.post_run_cell(result)
+            window = self.session.cells.post_run_cell(result)
             if window is not None and window.options is not None:
                 show_result(self.shell, self.session, window)
         except BaseException as error:
-            self.session.forget_run(result)
+            self.session.cells.forget_run(result)
             # At the end of a cell there is nothing left to interrupt: the signal would hit the next one.
-            if not isinstance(error, KeyboardInterrupt) or self.session.inside_a_cell():
+            if not isinstance(error, KeyboardInterrupt) or self.session.cells.inside_a_cell():
                 self._keep(error)
 
     def _keep(self, error: BaseException) -> None:
         """Nothing leaves a callback: IPython would print it, or swallow an interrupt."""
         if isinstance(error, KeyboardInterrupt):
-            self.session.hand_back_interrupt()
+            _hand_back_interrupt(self.session.sampler)
         else:
             self.session.trouble = f"{type(error).__name__}: {error}"
 
@@ -178,6 +181,26 @@ def _count_of_next(shell: Any) -> int | None:
 
     early = IPython.version_info[:2] >= (9, 10)
     return int(shell.execution_count) - (1 if early else 0)
+
+
+def _hand_back_interrupt(sampler: Sampler | None) -> None:
+    """IPython swallows a KeyboardInterrupt in an event's callback: raise it again once that has returned."""
+    if sampler is not None:
+        sampler.call_soon(_interrupt_main)
+    else:
+        threading.Timer(0.01, _interrupt_main).start()
+
+
+def _interrupt_main() -> None:
+    """What Ctrl-C does: on POSIX a real signal, as only that ends a system call that waits."""
+    if hasattr(signal, "pthread_kill"):
+        main = threading.main_thread().ident
+        if main is not None:
+            signal.pthread_kill(main, signal.SIGINT)
+    else:
+        import _thread
+
+        _thread.interrupt_main()
 
 
 def _forget_magics(shell: Any, magics: CarbonMagics) -> None:

@@ -22,6 +22,7 @@ from carbon_magic.power.usage import usage_of_children
 from carbon_magic.process import OwnBooks
 from carbon_magic.quantity import Interval
 from carbon_magic.snapshot import Place
+from carbon_magic.spans import Spans
 from carbon_magic.windows import Window
 
 SETTLE_S = 2.0
@@ -108,20 +109,20 @@ class Monitor:
         )
 
 
-class _MachineAccounts(Accounts):
-    """Books in which all that the sensors saw is one's own."""
+class _MachineSpans(Spans):
+    """Those in which all that the sensors saw is one's own."""
 
-    def _measured(
+    def measured(
         self, start: Mark | None, cover: Mark | None, end_s: float, *, exact: bool = False, past: bool = False
     ) -> Measurement | None:
-        measured = super()._measured(start, cover, end_s, exact=exact, past=past)
+        measured = super().measured(start, cover, end_s, exact=exact, past=past)
         return None if measured is None else whole(measured)
 
 
 class _MachineBooks(OwnBooks):
     def _new_accounts(self, facts: Facts) -> Accounts:
         whole_machine = facts._replace(scope="dedicated", scope_reason="The whole machine.", part=1.0)
-        return _MachineAccounts(whole_machine, self.place, self._meter.part)
+        return Accounts(whole_machine, self.place, self._meter.part, _MachineSpans)
 
     def _start(self) -> Sampler:
         sampler = super()._start()

@@ -11,25 +11,23 @@ import os
 import sys
 import threading
 import time
-import uuid
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timezone
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from carbon_magic import __version__
 from carbon_magic.accounts import Accounts
-from carbon_magic.books import ANSWER_S, Asked, Books, kernel_session
-from carbon_magic.describe import Facts, project_here
+from carbon_magic.books import Asked, Books, kernel_session
+from carbon_magic.describe import Facts, new_facts, project_here
 from carbon_magic.grid import table as regions_table
-from carbon_magic.grid.choose import VARIABLES, Whereabouts, choose, said_by
 from carbon_magic.keeper import Keeper
 from carbon_magic.ledger.record import CellRecord, Status
 from carbon_magic.ledger.row import Kind
 from carbon_magic.live import LiveSwitch
 from carbon_magic.meter import Meter
-from carbon_magic.power.sampler import Pace, Sampler
+from carbon_magic.placing import Surroundings
+from carbon_magic.power.sampler import ANSWER_S, Pace, Sampler
 from carbon_magic.power.usage import Usage
 from carbon_magic.snapshot import Place
+from carbon_magic.threads import in_background
 from carbon_magic.windows import Window
 
 EXIT_S = 0.5
@@ -80,10 +78,8 @@ class OwnBooks(Books):
         """The last error that was kept from whoever measures."""
         self._environ = os.environ if environ is None else environ
         self._said = place
-        self._placed: tuple[Sequence[str | None], Place] | None = None
-        """What the environment said when it was looked at last, and the grid that this is."""
         self._meter = Meter(self._environ, "auto", usage)
-        self._whereabouts = Whereabouts(self._meter.machine.root, self._environ)
+        self._around = Surroundings(self._environ, self._meter.machine.root, self._moved)
         self._pace = pace or Pace()
         self._open: set[Window] = set()
         self._latest_s = float("-inf")
@@ -121,21 +117,14 @@ class OwnBooks(Books):
         session = kernel_session()
         if session is not None:
             return session.place
-        asked = [self._environ.get(name) for name in VARIABLES]
-        placed = self._placed
-        if placed is None or asked != placed[0]:
-            placed = (asked, choose([("environment", said_by(self._environ))], self._whereabouts))
-            self._placed = placed
-            self._whereabouts.ask_cloud(False, self._moved)
-        return placed[1]
+        return self._around.place
 
     def _moved(self) -> None:
         """The cloud has told where this is, in a thread of its own: also of what has begun already."""
         with self._lock:
-            before, self._placed = self._placed, None
-            now = self.place
+            before, now = self._around.forget(), self.place
             for window in self._open:
-                if before is not None and window.place is before[1]:
+                if before is not None and window.place is before:
                     window.place = now
             self._accounts.place = now
 
@@ -299,10 +288,7 @@ class OwnBooks(Books):
             if not self._linger and not self._accounts.pending:
                 self._stop()
             if self._closer is None and (self._meter.sampler is not None or self._unwritten):
-                closer = threading.Thread(target=self._end_later, name="carbon-magic closer", daemon=True)
-                # Debuggers stop and list every thread but those marked like this.
-                closer.pydev_do_not_trace = True  # type: ignore[attr-defined]
-                closer.is_pydev_daemon_thread = True  # type: ignore[attr-defined]
+                closer = in_background(threading.Thread(target=self._end_later, name="carbon-magic closer"))
                 try:
                     closer.start()
                 except RuntimeError:  # no more threads, or the interpreter is shutting down: no time is left to wait
@@ -341,15 +327,4 @@ class OwnBooks(Books):
         return self._latest_s
 
     def _facts(self) -> Facts:
-        given = self._meter.allotment
-        return Facts(
-            session_id=uuid.uuid4().hex,
-            started_at=datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
-            project=project_here(),
-            notebook=None,
-            version=__version__,
-            form=self._meter.machine.form,
-            scope=given.scope,
-            scope_reason=given.reason,
-            part=given.cpu_part,
-        )
+        return new_facts(self._meter.machine.form, self._meter.allotment, project_here())

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import re
 import sys
-import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from browser.lab_server import Lab, serving  # noqa: E402 - of the tests, which are no package
-from browser.views_page import CHROMIUM, LAUNCH  # noqa: E402
-from playwright.sync_api import expect, sync_playwright  # noqa: E402
+from browser.lab_server import Lab, looking  # noqa: E402 - of the tests, which are no package
+from playwright.sync_api import expect  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
 LARGEST_BYTES = 150_000
@@ -55,16 +53,8 @@ def take(lab: Lab) -> None:
 def main() -> int:
     """Gives 0, or 1 where a picture is too large for a README."""
     IMAGES.mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        serving(Path(folder) / "lab") as server,
-        sync_playwright() as playwright,
-    ):
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=LAUNCH)
-        page = browser.new_page(viewport={"width": 1400, "height": 860})
-        page.set_default_timeout(30_000)
-        take(Lab(page, server))
-        browser.close()
+    with looking(1400, 860, 30_000) as lab:
+        take(lab)
     large = [image.name for image in IMAGES.glob("*.png") if image.stat().st_size > LARGEST_BYTES]
     if large:
         print(f"larger than {LARGEST_BYTES // 1000} kB: {', '.join(large)}", file=sys.stderr)

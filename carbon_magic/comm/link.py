@@ -1,10 +1,6 @@
 """The comm itself: opened when the extension loads, written to by the sampler's thread, silent while nothing runs.
 
-A front end that knows the target attaches to it, one that does not closes it, and then nothing is sent any more. What
-front ends say comes by the shell, which waits for the cell that runs; so that a view which is opened in the middle of a
-long cell is heard too, messages are taken on the control channel as well, where they ride on requests for the kernel's
-comms. A `comm_msg` there would be heard too, but after it the kernel says that it is idle, and a server that ends idle
-kernels would end this one in the middle of its cell; what is said after a request for comms, servers do not count. No
+A front end that knows the target attaches to it, one that does not closes it, and then nothing is sent any more. No
 message may disturb the kernel: what is not understood is dropped.
 """
 
@@ -17,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from carbon_magic.comm import messages
+from carbon_magic.comm.kernel import create, hear_on_control
 from carbon_magic.comm.lease import Leases
 from carbon_magic.comm.samples import Sample, Samples
 
@@ -26,7 +23,6 @@ if TYPE_CHECKING:
     from carbon_magic.session import Session
     from carbon_magic.snapshot import Snapshot
 
-REQUEST = "comm_info_request"
 LONGEST_NAME = 80
 TRACKED_AT_ONCE = 256
 """Records of one tick beyond this are in the history alone: a loop of a thousand cells must not flood the socket."""
@@ -78,10 +74,10 @@ class Link:
     def open(self) -> None:
         """Open the comm and say how things stand."""
         self.leases.keep_live = bool(self._session.config.keep_live)
-        self._comm = _create(messages.TARGET, self._state())
+        self._comm = create(messages.TARGET, self._state())
         self._comm.on_msg(self._received)
         self._comm.on_close(lambda _: self._forget())
-        self._undo = _hear_on_control(self._kernel, self._comm.comm_id, self._received)
+        self._undo = hear_on_control(self._kernel, self._comm.comm_id, self._received)
 
     @property
     def is_open(self) -> bool:
@@ -305,44 +301,3 @@ def _facts(snapshot: Snapshot, candidates: Sequence[Candidate]) -> object:
     """What a state message tells that nobody announces: sensors found or lost, problems, a live value of the grid."""
     sensors = tuple((item.name, item.used, item.reason) for item in candidates)
     return sensors, snapshot.problems, snapshot.place, snapshot.session_id
-
-
-def _create(target: str, data: messages.Message) -> Any:
-    """A comm of this kernel. The package `comm` has it from ipykernel 6.18 on, and beside an older one only a dummy."""
-    try:
-        from comm import create_comm
-    except ImportError:
-        create_comm = None  # type: ignore[assignment,unused-ignore]
-    if create_comm is None or create_comm.__module__.partition(".")[0] == "comm":
-        from ipykernel.comm import Comm
-
-        make: Any = Comm
-        return make(target_name=target, data=data)
-    return create_comm(target_name=target, data=data)
-
-
-def _hear_on_control(kernel: Any, comm_id: str, received: Callable[[Any], None]) -> Callable[[], None]:
-    """Take what rides on requests for the kernel's comms on the control channel; gives what undoes it.
-
-    The requests themselves are answered as they were before.
-    """
-    handlers: Any = getattr(kernel, "control_handlers", None)
-    if not isinstance(handlers, dict) or REQUEST not in handlers:
-        return lambda: None
-    before = handlers[REQUEST]
-
-    def handle(stream: Any, ident: Any, message: Any) -> Any:
-        content = message.get("content") if isinstance(message, dict) else None
-        rider = content.get(messages.TARGET) if isinstance(content, dict) else None
-        if isinstance(rider, dict) and rider.get("comm_id") == comm_id:
-            received({"content": rider})
-        return before(stream, ident, message)
-
-    handlers[REQUEST] = handle
-
-    def undo() -> None:
-        # Where somebody has put another one on top, that one still needs this one.
-        if handlers.get(REQUEST) is handle:
-            handlers[REQUEST] = before
-
-    return undo

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from carbon_magic.grid.locate import Found, cloud_region
 from carbon_magic.grid.table import PROVIDERS
+from carbon_magic.threads import in_background
 
 ADDRESS = "169.254.169.254:80"
 """Of all three providers' services (AWS IMDS, Google's and Azure's metadata servers)."""
@@ -62,10 +63,7 @@ def ask_in_background(
         if found is not None:
             then(found)
 
-    thread = threading.Thread(target=work, name="carbon-magic-metadata", daemon=True)
-    # A debugger neither stops it nor lists it as the user's.
-    thread.pydev_do_not_trace = True  # type: ignore[attr-defined]
-    thread.is_pydev_daemon_thread = True  # type: ignore[attr-defined]
+    thread = in_background(threading.Thread(target=work, name="carbon-magic-metadata"))
     thread.start()
     return thread
 

@@ -123,19 +123,6 @@ class Reader:
         notebook: str | None = None,
     ) -> Iterator[CellRecord]:
         """The records of cells that began at `since` or later and before `until`, the oldest first."""
-        found = self.kept(since=since, until=until, session_id=session_id, project=project, notebook=notebook)
-        return (kept.record for kept in found)
-
-    def kept(
-        self,
-        *,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        session_id: str | None = None,
-        project: str | None = None,
-        notebook: str | None = None,
-    ) -> Iterator[Kept]:
-        """The same records, with what is kept beside each of its cell's text."""
         given = {
             "started_at >= ?": utc_text(since) if since is not None else None,
             "started_at < ?": utc_text(until) if until is not None else None,
@@ -143,8 +130,11 @@ class Reader:
             "project = ?": project,
             "notebook = ?": notebook,
         }
-        size = max(10, PAGE // max(1, len(self._paths)))
-        return heapq.merge(*(self._pages(path, given, size) for path in self._paths), key=_in_time)
+        return (kept.record for kept in self._kept(given))
+
+    def kept(self) -> Iterator[Kept]:
+        """All records, with what is kept beside each of its cell's text."""
+        return self._kept({})
 
     def top(self, count: int, *, since: datetime | None = None) -> list[CellRecord]:
         """The records of most energy, the largest first."""
@@ -188,6 +178,10 @@ class Reader:
         total = Sum()
         self._each(lambda opened: add_sessions(opened, total, begun))
         return total.group(None)
+
+    def _kept(self, given: dict[str, Any]) -> Iterator[Kept]:
+        size = max(10, PAGE // max(1, len(self._paths)))
+        return heapq.merge(*(self._pages(path, given, size) for path in self._paths), key=_in_time)
 
     def _pages(self, path: Path, given: dict[str, Any], size: int) -> Iterator[Kept]:
         """The records of one file in their order, so many at a time."""

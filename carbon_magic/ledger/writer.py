@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from carbon_magic.ledger.backlog import Backlog, Batch, Item
 from carbon_magic.ledger.home import HomelessError, home, is_network, own_file, set_aside
 from carbon_magic.ledger.record import CellRecord
+from carbon_magic.threads import in_background
 from carbon_magic.troubles import in_words
 
 if TYPE_CHECKING:
@@ -154,10 +155,7 @@ class Writer:
         """Whether there is a thread to write, started now if need be."""
         if self._thread is not None and self._thread.is_alive():
             return True
-        thread = threading.Thread(target=self._run, name="carbon-magic ledger", daemon=True)
-        # Debuggers stop and list every thread but those marked like this.
-        thread.pydev_do_not_trace = True  # type: ignore[attr-defined]
-        thread.is_pydev_daemon_thread = True  # type: ignore[attr-defined]
+        thread = in_background(threading.Thread(target=self._run, name="carbon-magic ledger"))
         self._stopping = False
         try:
             thread.start()

@@ -1,10 +1,9 @@
-"""One daemon thread that reads every sensor, and the only one that changes what was read.
+"""One daemon thread that has every sensor read, and the only one that changes what was read.
 
 A cell's thread never waits for it and shares no lock with it: at a border it reads the cheap counters, puts them into
-a queue and goes on. The sampler takes the queue at its next tick, adds its own readings, and hands the timeline to
-whoever listens. It ticks once a second while a cell runs or somebody looks, slower at rest, and reads no sensor more
-often than that sensor bears. A sensor that fails is tried again with growing pauses; a CPU counter that stays away is
-replaced by the model.
+a queue and goes on. The sampler takes the queue at its next tick, has the sensors read, and tells whoever listens. It
+ticks once a second while a cell runs or somebody looks, slower at rest, and reads no sensor more often than that sensor
+bears. A sensor that fails is tried again with growing pauses.
 """
 
 from __future__ import annotations
@@ -18,36 +17,25 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from carbon_magic.power.candidate import Candidate
-from carbon_magic.power.channel import SUSPEND_S, Channel
-from carbon_magic.power.discover import replaced_by
-from carbon_magic.power.sensor import Sensor, SensorError
-from carbon_magic.power.steal import Steal
-from carbon_magic.power.timeline import Timeline
+from carbon_magic.power.reader import Border, Reader
+from carbon_magic.power.sensor import SensorError
 from carbon_magic.power.usage import Usage
+from carbon_magic.threads import in_background
 
 if TYPE_CHECKING:
-    from carbon_magic.power.watch import Rest, Watch
+    from carbon_magic.power.watch import Rest
 
 LATE_TICKS = 3
 """A tick later than so many intervals is marked as a gap for the chart."""
-REPLACE_AFTER = 2
-"""After so many failures in a row a CPU counter is replaced by the model."""
 HURRY_S = 0.25
 """A tick that is wanted soon comes this long after it was wanted last: what settles a cell would hold up the next one,
 and cells that follow each other at once are settled together."""
+ANSWER_S = 0.05
+"""Whoever asks for a figure waits at most this long for an extra reading."""
 SHAPE_S = 0.25
 """A GPU's power is sampled this often while a cell runs."""
 HAND_BACK_S = 0.01
 """A call that was asked for waits this long, so that whoever asked has left the code that asked."""
-
-
-class Border(NamedTuple):
-    """What a cell's thread read at a border."""
-
-    time_s: float
-    asleep_s: float
-    own_s: float
-    raws: tuple[tuple[Sensor, float], ...]
 
 
 class Pace(NamedTuple):
@@ -92,43 +80,41 @@ class Sampler:
         clock: Callable[[], float] = time.monotonic,
         suspend_clock: Callable[[], float] = asleep_s,
     ) -> None:
-        self.timeline = Timeline()
-        self.candidates: list[Candidate] = []
-        self.channels: list[Channel] = []
-        self.watch: Watch | None = None
-        """Sensors that are read beside the counted ones, as soon as there is something to compare."""
+        self._reader = reader = Reader(
+            usage, candidates, cpus=cpus, replace_cpu=replace_cpu, clock=clock, suspend_clock=suspend_clock
+        )
+        self.timeline = reader.timeline
+        self.channels = reader.channels
+        self.steal = reader.steal
+        self.working = reader.working
         self.pace = pace or Pace()
         self.problem: str | None = None
-        self.steal = Steal()
         self.cpu_s: float | None = None
         """CPU seconds that the thread has used, as of its last look; None where there is none."""
         self._usage = usage
-        self._cpus = cpus
         self._on_tick = on_tick
         self._is_busy = is_busy
         self._find_gpus = find_gpus
-        self._replace_cpu = replace_cpu
         self._clock = clock
         self._suspend_clock = suspend_clock
-        self._asleep_s = suspend_clock()
         self._late_s = 0.0
-        self._late_borders: list[Border] = []
         self._resting = False
         self._hurried_s: float | None = None
         """When a tick was wanted soon, the last time since the last tick."""
-        self._cheap: tuple[Sensor, ...] = ()
-        self._borders: deque[Border] = deque()
+        self._borders = reader.borders
         self._requests: deque[threading.Event] = deque()
         self._calls: deque[Callable[[], None]] = deque()
         self._wake = threading.Event()
         self._stopping = False
-        self._last_tick_s: float | None = None
         self._thread: threading.Thread | None = None
         self._alone: threading.Lock | None = None
         """Held for a reading where there is no thread."""
         self._pid = os.getpid()
-        for candidate in candidates:
-            self._add(candidate)
+
+    @property
+    def candidates(self) -> list[Candidate]:
+        """What was found, read or not."""
+        return self._reader.candidates
 
     # What other threads call
 
@@ -136,7 +122,7 @@ class Sampler:
         """Read the cheap counters now, on the caller's thread, and give the time of the border."""
         now_s = self._clock()
         raws = []
-        for sensor in self._cheap:
+        for sensor in self._reader.cheap:
             try:
                 raws.append((sensor, sensor.peek()))
             except SensorError:
@@ -148,7 +134,7 @@ class Sampler:
             self._wake.set()
         return now_s
 
-    def poke(self, wait_s: float) -> bool:
+    def poke(self, wait_s: float = ANSWER_S) -> bool:
         """Ask for a tick now and wait for it, at most `wait_s`. False where it did not come in time."""
         if os.getpid() != self._pid:
             return False
@@ -183,10 +169,8 @@ class Sampler:
             return
         # ipykernel 7.0 looks up a context variable when a thread sends; a copied context has it.
         context = contextvars.copy_context()
-        thread = threading.Thread(target=context.run, args=(self._run,), name="carbon-magic sampler", daemon=True)
-        # Debuggers stop and list every thread but those marked like this.
-        thread.pydev_do_not_trace = True  # type: ignore[attr-defined]
-        thread.is_pydev_daemon_thread = True  # type: ignore[attr-defined]
+        thread = threading.Thread(target=context.run, args=(self._run,), name="carbon-magic sampler")
+        in_background(thread)
         thread.start()
         self._thread = thread
 
@@ -202,33 +186,21 @@ class Sampler:
         else:
             if self._alone is not None:
                 self.poke(0.0)
-            self._close()
-
-    def working(self) -> list[Channel]:
-        """The sensors that are read at present."""
-        return [channel for channel in self.channels if channel.working]
+            self._reader.close()
 
     def problems(self) -> list[str]:
         """What does not work at present, in words."""
-        found = [channel.problem for channel in self.channels if channel.problem]
-        found += self.watch.problems if self.watch is not None else ()
+        found = self._reader.problems()
         return [*found, self.problem] if self.problem else found
 
     def watch_anew(self, name: str, find: Callable[[], Sequence[Candidate]]) -> None:
         """Look again, in the thread, for what is watched under a name."""
-
-        def look() -> None:
-            if self.watch is not None:
-                self.watch.drop(name)
-            self.candidates = [candidate for candidate in self.candidates if candidate.name != name]
-            for candidate in find():
-                self._add(candidate)
-
-        self.call_soon(look)
+        self.call_soon(lambda: self._reader.watch_anew(name, find))
 
     def rest(self) -> Rest | None:
         """What the machine draws beyond the components, where a meter of the whole tells."""
-        return self.watch.rest if self.watch is not None else None
+        watch = self._reader.watch
+        return watch.rest if watch is not None else None
 
     # The thread
 
@@ -252,7 +224,7 @@ class Sampler:
             if waiting or self._stopping or self.due():
                 self.tick(extra=bool(waiting))
             else:
-                self.sample_gpus()
+                self._reader.sample()
             self.cpu_s = time.thread_time()
             for request in waiting:
                 request.set()
@@ -264,16 +236,12 @@ class Sampler:
                     self.problem = f"{type(error).__name__}: {error}"
             if self._stopping:
                 break
-        self._close()
+        self._reader.close()
 
     def _interval_s(self, busy: bool) -> float:
         if not busy:
             return self.pace.rest_s
-        shaped = any(
-            channel.sensor.domain == "gpu" and (channel.sensor.fill == "power" or channel.sensor.period_s < 1.0)
-            for channel in self.working()
-        )
-        return min(SHAPE_S, self.pace.busy_s) if shaped else self.pace.busy_s
+        return min(SHAPE_S, self.pace.busy_s) if self._reader.shaped() else self.pace.busy_s
 
     def due(self) -> bool:
         """Whether it is time for a tick."""
@@ -281,7 +249,8 @@ class Sampler:
         now_s, hurried_s = self._clock(), self._hurried_s
         if hurried_s is not None and now_s - hurried_s >= 0.95 * HURRY_S:
             return True
-        return self._last_tick_s is None or now_s - self._last_tick_s >= 0.95 * pace_s
+        last_s = self._reader.last_s
+        return last_s is None or now_s - last_s >= 0.95 * pace_s
 
     def open_gpus(self) -> None:
         """Look for the sensors that are slow to find. Called once, in the thread."""
@@ -294,126 +263,18 @@ class Sampler:
             self.problem = f"looking for GPUs: {type(error).__name__}: {error}"
             return
         for candidate in found:
-            self._add(candidate)
+            self._reader.add(candidate)
         if any(candidate.sensor is not None for candidate in found):
             self.tick()
-
-    def sample_gpus(self) -> None:
-        """Between two ticks: a GPU's present power, for the shape of the second."""
-        for channel in self.working():
-            if channel.sensor.domain != "gpu":
-                continue
-            if channel.sensor.fill == "power":
-                channel.sample_power()
-            elif channel.sensor.period_s < 1.0 and (raw := channel.peek()) is not None:
-                channel.advance(self._clock(), self._suspend_clock(), raw)
 
     def tick(self, *, extra: bool = False) -> None:
         """One pass: usage, sensors, what the cells' threads left, listeners. `extra` reads slow sensors sooner."""
         try:
-            self._tick(extra)
+            self._hurried_s = None
+            now_s = self._reader.read(extra=extra, late=self._late_s > LATE_TICKS * self.pace.busy_s)
+            self._late_s = 0.0
+            self._on_tick(now_s)
             self.problem = None
         except Exception as error:
             # Nothing may leave this thread: a figure is lost, never a cell. The doctor shows it.
             self.problem = f"{type(error).__name__}: {error}"
-
-    def _tick(self, extra: bool) -> None:
-        self._hurried_s = None
-        asleep_s, now_s = self._suspend_clock(), self._clock()
-        due = [channel for channel in self.channels if channel.due(now_s, extra=extra)]
-        # The counters first: their time is the tick's, and finding the process tree takes a while.
-        readings = [
-            (now_s, asleep_s, channel, raw)
-            for channel in due
-            if channel.sensor.cheap and (raw := channel.peek()) is not None
-        ]
-        own_s, busy_s = self._usage.tick()
-        readings += self._take_borders(now_s)
-        readings.sort(key=lambda reading: reading[0])
-        for at_s, asleep_then_s, channel, raw in readings:
-            channel.advance(at_s, asleep_then_s, raw)
-        self.timeline.own.append(now_s, own_s)
-        for border in self._late_borders:
-            self.timeline.own.append(border.time_s, border.own_s)
-        for channel in due:
-            if not channel.sensor.cheap:
-                channel.read_slow(now_s, asleep_s, self._usage.pids)
-        self._replace_lost_cpu()
-        self._note_gap(now_s, asleep_s)
-        self.timeline.ticks.append(now_s, own_s, busy_s)
-        self._last_tick_s = now_s
-        self.steal.add(now_s, busy_s, self._usage.stolen_s)
-        for channel in self.channels:
-            channel.observe(busy_s, self._cpus)
-        if self.watch is not None:
-            self.watch.read(now_s, asleep_s, self.timeline, self.working())
-        self._on_tick(now_s)
-
-    def _take_borders(self, now_s: float) -> list[tuple[float, float, Channel, float]]:
-        """What cells' threads read since the last tick.
-
-        A border that came while this tick was reading has a later time but may have an older counter: its counters
-        are dropped (they are interpolated), or the counter would seem to run backwards.
-        """
-        channels = {id(channel.sensor): channel for channel in self.channels}
-        readings, self._late_borders = [], []
-        for _ in range(len(self._borders)):
-            border = self._borders.popleft()
-            if border.time_s > now_s:
-                self._late_borders.append(border)
-                continue
-            self.timeline.own.append(border.time_s, border.own_s)
-            readings += [
-                (border.time_s, border.asleep_s, channels[id(sensor)], raw)
-                for sensor, raw in border.raws
-                if id(sensor) in channels
-            ]
-        return readings
-
-    def _replace_lost_cpu(self) -> None:
-        """Open the model where a CPU counter has failed for good."""
-        lost = any(c.failures >= REPLACE_AFTER and c.sensor.domain == "cpu" for c in self.channels)
-        if not lost or self._replace_cpu is None:
-            return
-        replace, self._replace_cpu = self._replace_cpu, None
-        model = replace()
-        covered = ("cpu", "dram") if model.figures.get("memory_included") else ("cpu",)
-        for channel in self.channels:
-            channel.replaced = channel.replaced or channel.sensor.domain in covered
-        gone = {channel.candidate.name: channel.error for channel in self.channels if channel.replaced}
-        self.candidates = [
-            replaced_by(candidate, gone[candidate.name] or "", model.name) if candidate.name in gone else candidate
-            for candidate in self.candidates
-            if candidate.name != model.name
-        ]
-        self._add(model)
-
-    def _note_gap(self, now_s: float, asleep_s: float) -> None:
-        previous_s = self._last_tick_s
-        if previous_s is not None:
-            if asleep_s - self._asleep_s > SUSPEND_S:
-                self.timeline.add_gap(previous_s, now_s, "suspended")
-            elif self._late_s > LATE_TICKS * self.pace.busy_s:
-                self.timeline.add_gap(previous_s, now_s, "late")
-        self._asleep_s, self._late_s = asleep_s, 0.0
-
-    def _add(self, candidate: Candidate) -> None:
-        self.candidates.append(candidate)
-        sensor = candidate.sensor
-        if self.watch is None and (candidate.watched or (sensor is not None and sensor.fill == "power")):
-            from carbon_magic.power.watch import Watch  # most machines have nothing to compare
-
-            self.watch = Watch(self._clock)
-        if candidate.watched and self.watch is not None:
-            self.watch.add(candidate)
-        elif candidate.sensor is not None:
-            self.channels.append(Channel(candidate, candidate.sensor, self.timeline, self._clock))
-            self._cheap = tuple(channel.sensor for channel in self.channels if channel.sensor.cheap)
-
-    def _close(self) -> None:
-        self._cheap = ()
-        for channel in self.channels:
-            channel.sensor.close()
-        if self.watch is not None:
-            self.watch.close()
-        self._usage.close()

@@ -14,8 +14,9 @@ from carbon_magic.ledger.record import CellRecord
 from carbon_magic.quantity import Interval, sum_same_source
 from carbon_magic.snapshot import RunningCell
 from carbon_magic.views import markup
-from carbon_magic.views.parts import Part, bar, below_sentences, emissions_fact, energy_fact
-from carbon_magic.views.plain import TEXT_WIDTH, clean, columns, cut, escape, for_text, number, pad, to_ascii
+from carbon_magic.views.aligned import aligned
+from carbon_magic.views.parts import Part, below_sentences, emissions_fact, energy_fact
+from carbon_magic.views.plain import TEXT_WIDTH, clean, escape, for_text, number, to_ascii
 from carbon_magic.views.result import record_emissions, record_energy, record_parts, time_words
 from carbon_magic.views.shown import Shown
 
@@ -101,14 +102,8 @@ def cells_html(
         return markup.block(markup.notes([_NOTHING]))
     listed = _rows(records, limit, sort, running, between_j)
     largest = max((row.best_j for row in listed if row.parts), default=0.0)
-    muted = f"{markup.MUTED};font-weight:400"
-    head = "".join(markup.cell(name, "th", right=name in _RIGHT, css=muted) for name in ("", "Cell", *_RIGHT, ""))
-    body = "\n".join(_html_row(row, largest) for row in listed)
-    table = (
-        '<div style="overflow-x:auto">'
-        '<table style="border-collapse:collapse;margin:0;font-size:13px;color:inherit;table-layout:auto">'
-        f'<thead><tr style="background:none">{head}</tr></thead>\n<tbody>{body}</tbody></table></div>'
-    )
+    heads = [(name, name in _RIGHT) for name in ("", "Cell", *_RIGHT, "")]
+    table = markup.table(heads, (_html_row(row, largest) for row in listed))
     return markup.block(table, markup.notes(_notes(records)), max_width=760)
 
 
@@ -229,22 +224,18 @@ def _notes(records: Sequence[CellRecord]) -> list[str]:
 def _laid_out(rows: Sequence[Row], width: int) -> list[str]:
     """The rows in columns. What does not fit goes in this order: bars, ranges, the ends of labels."""
     head = Row("", "Cell", "Energy", "", "CO2e", "", "Time")
-    for with_bounds, bar_width in ((True, _BAR), (True, 0), (False, 0)):
-        table = [_texts(row, with_bounds) for row in [head, *rows]]
-        widths = [max(columns(line[index]) for line in table) for index in range(len(table[0]))]
-        others = widths[0] + sum(widths[2:]) + 2 * (len(widths) - 1) + (2 + bar_width if bar_width else 0)
-        if others + min(widths[1], _LABEL_AT_LEAST) <= width or not with_bounds:
-            break
-    widths[1] = max(min(widths[1], width - others), 1)
-    largest = max((row.best_j for row in rows), default=0.0)
-    lines = []
-    for row, texts in zip([head, *rows], table, strict=True):
-        placed = [pad(cut(text, widths[i]), widths[i], right=i in (0, 4)) for i, text in enumerate(texts)]
-        line = "  ".join(placed)
-        if bar_width and row.parts:
-            line += "  " + bar(row.best_j, largest, bar_width)
-        lines.append(cut(line.rstrip(), width))
-    return lines
+    return aligned(
+        [
+            ([_texts(row, with_bounds) for row in (head, *rows)], bar_width)
+            for with_bounds, bar_width in ((True, _BAR), (True, 0), (False, 0))
+        ],
+        width,
+        bars=[row.best_j if row.parts else None for row in (head, *rows)],
+        largest=max((row.best_j for row in rows), default=0.0),
+        named=1,
+        name_at_least=_LABEL_AT_LEAST,
+        right=(0, 4),
+    )
 
 
 def _texts(row: Row, with_bounds: bool) -> list[str]:

@@ -79,7 +79,6 @@ def compare_html(compared: Compared) -> str:
     """The comparison as HTML that an untrusted notebook keeps whole."""
     listed = _lines(compared)
     largest = max(line.length for line in listed)
-    muted = f"{markup.MUTED};font-weight:400"
     heads = [
         (clean(compared.what, 79), False),
         ("g/kWh", True),
@@ -87,13 +86,9 @@ def compare_html(compared: Compared) -> str:
         ("× here", True),
         ("", False),
     ]
-    shown = [head for head in heads if _has(head[0], compared)]
-    head = "".join(markup.cell(escape(name), "th", right=right, css=muted) for name, right in shown)
-    body = "\n".join(_html_row(line, compared, largest, index == 0) for index, line in enumerate(listed))
-    table = (
-        '<div style="overflow-x:auto">'
-        '<table style="border-collapse:collapse;margin:0;font-size:13px;color:inherit;table-layout:auto">'
-        f'<thead><tr style="background:none">{head}</tr></thead>\n<tbody>{body}</tbody></table></div>'
+    table = markup.table(
+        [(escape(name), right) for name, right in heads if _has(name, compared)],
+        (_html_row(line, compared, largest, index == 0) for index, line in enumerate(listed)),
     )
     return markup.block(table, markup.notes(_sentences(compared)), max_width=760)
 

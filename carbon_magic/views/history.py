@@ -16,8 +16,9 @@ from carbon_magic import written
 from carbon_magic.ledger.sums import Group
 from carbon_magic.quantity import Interval, sum_same_source
 from carbon_magic.views import markup
-from carbon_magic.views.parts import bar, below_sentence, emissions_fact, energy_fact
-from carbon_magic.views.plain import TEXT_WIDTH, clean, columns, cut, escape, for_text, pad, to_ascii
+from carbon_magic.views.aligned import aligned
+from carbon_magic.views.parts import below_sentence, emissions_fact, energy_fact
+from carbon_magic.views.plain import TEXT_WIDTH, clean, columns, escape, for_text, to_ascii
 from carbon_magic.views.shown import Shown
 
 LIMIT = 30
@@ -82,15 +83,8 @@ def history_html(shown: History) -> str:
         return markup.block(notes)
     rows = _rows(shown)
     largest = max((row.best_j or 0.0 for row in rows), default=0.0)
-    muted = f"{markup.MUTED};font-weight:400"
     heads = (_HEADS[shown.by], "Cells", "Energy", written.CO2E_SCREEN, "Time", "")
-    head = "".join(markup.cell(name, "th", right=0 < i < 5, css=muted) for i, name in enumerate(heads))
-    body = "\n".join(_html_row(row, largest) for row in rows)
-    table = (
-        '<div style="overflow-x:auto">'
-        '<table style="border-collapse:collapse;margin:0;font-size:13px;color:inherit;table-layout:auto">'
-        f'<thead><tr style="background:none">{head}</tr></thead>\n<tbody>{body}</tbody></table></div>'
-    )
+    table = markup.table([(name, 0 < i < 5) for i, name in enumerate(heads)], (_html_row(row, largest) for row in rows))
     return markup.block(table, notes, max_width=760)
 
 
@@ -222,22 +216,19 @@ def _laid_out(shown: History, width: int) -> list[str]:
     """The rows in columns. What does not fit goes in this order: bars, ranges, the ends of names."""
     rows = _rows(shown)
     head = _Row(_HEADS[shown.by], "Cells", "Energy", "", "CO2e", "", "Time")
-    for energy_bounds, emissions_bounds, bar_width in ((1, 1, _BAR), (1, 1, 0), (1, 0, 0), (0, 0, 0)):
-        table = [_texts(row, bool(energy_bounds), bool(emissions_bounds)) for row in [head, *rows]]
-        widths = [max(columns(line[index]) for line in table) for index in range(len(table[0]))]
-        others = sum(widths[1:]) + 2 * (len(widths) - 1) + (2 + bar_width if bar_width else 0)
-        if others + min(widths[0], _NAME_AT_LEAST) <= width:
-            break
-    widths[0] = max(min(widths[0], width - others), 1)
-    largest = max((row.best_j or 0.0 for row in rows), default=0.0)
-    lines = []
-    for row, texts in zip([head, *rows], table, strict=True):
-        placed = [pad(cut(text, widths[i]), widths[i], right=i in (1, 4)) for i, text in enumerate(texts)]
-        line = "  ".join(placed)
-        if bar_width and row.best_j is not None:
-            line += "  " + bar(row.best_j, largest, bar_width)
-        lines.append(cut(line.rstrip(), width))
-    return lines
+    choices = ((True, True, _BAR), (True, True, 0), (True, False, 0), (False, False, 0))
+    return aligned(
+        [
+            ([_texts(row, energy_bounds, emissions_bounds) for row in (head, *rows)], bar_width)
+            for energy_bounds, emissions_bounds, bar_width in choices
+        ],
+        width,
+        bars=[row.best_j for row in (head, *rows)],
+        largest=max((row.best_j or 0.0 for row in rows), default=0.0),
+        named=0,
+        name_at_least=_NAME_AT_LEAST,
+        right=(1, 4),
+    )
 
 
 def _texts(row: _Row, energy_bounds: bool, emissions_bounds: bool) -> list[str]:

@@ -121,6 +121,18 @@ def cell(text: str, tag: str = "td", *, right: bool = False, css: str = "") -> s
     return f'<{tag} style="{style}{";" if css else ""}{css}">{text}</{tag}>'
 
 
+def table(heads: Iterable[tuple[str, bool]], rows: Iterable[str]) -> str:
+    """A table of rows, their HTML given, under heads of which each is on the left or the right."""
+    muted = f"{MUTED};font-weight:400"
+    head = "".join(cell(name, "th", right=right, css=muted) for name, right in heads)
+    body = "\n".join(rows)
+    return (
+        '<div style="overflow-x:auto">'
+        '<table style="border-collapse:collapse;margin:0;font-size:13px;color:inherit;table-layout:auto">'
+        f'<thead><tr style="background:none">{head}</tr></thead>\n<tbody>{body}</tbody></table></div>'
+    )
+
+
 def figure(written: str, bounds: str) -> str:
     """A figure and its range: where the column is narrow, the range goes under its figure, and neither is broken."""
     shown = f'<span style="white-space:nowrap">{escape(written)}</span>'

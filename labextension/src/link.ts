@@ -10,10 +10,10 @@ import { changed, empty, PROTOCOL, reduce } from './generated/store.js';
 import type { State, ToKernel } from './generated/types';
 import { findComms, load, sendOnControl, TARGET } from './kernel';
 import { Lease } from './lease';
+import { Runs } from './runs';
 
 const WATCH_MS = 1000;
 const HELLO_AGAIN_MS = 1500;
-const MOST_SOURCES = 2000;
 
 export interface LinkOptions {
   version: string;
@@ -32,8 +32,11 @@ export class Link {
   }
 
   state: State = changed(empty(), { face: 'looking' });
+
   /** The code of this page's executions by their number. */
-  readonly sources = new Map<number, string>();
+  get sources(): ReadonlyMap<number, string> {
+    return this.runs.sources;
+  }
 
   get changed(): ISignal<this, void> {
     return this._changed;
@@ -208,7 +211,7 @@ export class Link {
     const after = reduce(this.state, data, now) as State;
     if (after === this.state) return;
     this.state = after;
-    this.lease.note(this.executing || after.running.length > 0, now);
+    this.lease.note(this.runs.executing || after.running.length > 0, now);
     this._changed.emit();
   }
 
@@ -222,7 +225,7 @@ export class Link {
     const { comm, kernel } = this;
     if (!comm || comm.isDisposed || !kernel || kernel.isDisposed || kernel.status === 'dead') return;
     try {
-      const idle = kernel.status === 'idle' && !this.executing && !this.state.running.length;
+      const idle = kernel.status === 'idle' && !this.runs.executing && !this.state.running.length;
       if (idle) comm.send(message as unknown as JSONObject, undefined, undefined, true);
       else sendOnControl(kernel, comm.commId, message);
     } catch {
@@ -246,23 +249,8 @@ export class Link {
   }
 
   private onIopub(_: Kernel.IKernelConnection, message: KernelMessage.IIOPubMessage): void {
-    const { msg_type: type } = message.header;
-    const parent = message.parent_header as { msg_type?: string };
-    if (type === 'execute_input') {
-      const { code, execution_count: count } = message.content as { code: string; execution_count: number };
-      this.sources.set(count, code);
-      if (this.sources.size > MOST_SOURCES) this.sources.delete(this.sources.keys().next().value as number);
-      this.ran(true);
-    } else if (type === 'status' && parent.msg_type === 'execute_request') {
-      const { execution_state: state } = message.content as { execution_state: string };
-      if (state === 'idle' && this.executing) this.ran(false);
-    }
-  }
-
-  private ran(executing: boolean): void {
-    this.executing = executing;
-    const now = Date.now();
-    this.lease.note(executing || this.state.running.length > 0, now);
+    if (!this.runs.hear(message)) return;
+    this.lease.note(this.runs.executing || this.state.running.length > 0, Date.now());
     if (this.lookers.size) this.beat();
   }
 
@@ -296,8 +284,7 @@ export class Link {
   private drop(changes: Partial<State>): void {
     this.turn++;
     this.comm = null;
-    this.executing = false;
-    this.sources.clear();
+    this.runs.forget();
     this.lease.forget();
     this.lease.note(false, Date.now());
     this.change({ ...changes, running: [], paused: false });
@@ -306,12 +293,12 @@ export class Link {
   private readonly connections = new Set<Kernel.IKernelConnection>();
   private readonly lookers = new Set<object>();
   private readonly lease: Lease;
+  private readonly runs = new Runs();
   private readonly _charted = new Signal<this, Charted>(this);
   private readonly _changed = new Signal<this, void>(this);
   private comm: Kernel.IComm | null = null;
   /** What was known of a kernel when it ended. */
   private ended: State | null = null;
-  private executing = false;
   private pending = false;
   private timer = 0;
   private turn = 0;

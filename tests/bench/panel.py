@@ -23,10 +23,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import psutil
-from browser.lab_server import Lab, serving
-from browser.views_page import CHROMIUM, LAUNCH
+from browser.lab_server import looking
 from kernel.kernels import LOAD, Kernel
-from playwright.sync_api import CDPSession, sync_playwright
+from playwright.sync_api import CDPSession
 
 from carbon_magic.comm import messages
 from carbon_magic.comm.samples import Sample, Samples
@@ -95,16 +94,9 @@ for second in range({seconds}):
 
 def browsed(seconds: float) -> tuple[float, float]:
     """The browser's milliseconds a second while a cell runs: with the sidebar shut, and with it shown."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        serving(Path(folder) / "lab") as server,
-        sync_playwright() as playwright,
-    ):
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=LAUNCH)
-        page = browser.new_page(viewport={"width": 1300, "height": 900})
-        page.set_default_timeout(60_000)
-        lab = Lab(page, server)
-        lab.open(server.notebook("bench.ipynb", ["1 + 1", RESTLESS.format(seconds=int(8 * seconds + 120))]))
+    with looking(1300, 900, 60_000) as lab:
+        page = lab.page
+        lab.open(lab.server.notebook("bench.ipynb", ["1 + 1", RESTLESS.format(seconds=int(8 * seconds + 120))]))
         lab.start()
         lab.run(0)
         page.wait_for_timeout(SETTLING_MS)
@@ -119,7 +111,6 @@ def browsed(seconds: float) -> tuple[float, float]:
             page.wait_for_timeout(1000 * seconds)
             spent_ms.append((main_thread_ms(session) - before_ms) / (time.monotonic() - began_s))
             lab.command("application:toggle-right-area")
-        browser.close()
     shown, shut = spent_ms
     return shut, shown
 

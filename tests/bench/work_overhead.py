@@ -154,11 +154,11 @@ def day(root: str, hours: float, cells: int) -> float:
         phase = second % each_s
         if phase == 1:
             info = SimpleNamespace(silent=False, store_history=True, raw_cell="pass", cell_id=f"cell-{made}")
-            session.pre_run_cell(info, made + 1)
+            session.cells.pre_run_cell(info, made + 1)
         elif phase == each_s // 2:
             made += 1
             done = SimpleNamespace(info=info, execution_count=made, error_before_exec=None, error_in_exec=None)
-            session.post_run_cell(done)
+            session.cells.post_run_cell(done)
         sampler = session.sampler
         assert sampler is not None
         sampler.tick()

@@ -12,6 +12,7 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -20,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from playwright.sync_api import Locator, Page, expect
+from browser.views_page import CHROMIUM, LAUNCH
+from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 START_S = 60
 SCREENSHOTS = Path(__file__).parent / "screenshots"
@@ -205,3 +207,18 @@ class Lab:
     def shoot(self, name: str) -> None:
         SCREENSHOTS.mkdir(exist_ok=True)
         self.page.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+
+@contextmanager
+def looking(width: int, height: int, timeout_ms: float) -> Iterator[Lab]:
+    """A JupyterLab of its own in a browser of its own, both ended with the block; what is waited for comes in time."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        serving(Path(folder) / "lab") as server,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=LAUNCH)
+        page = browser.new_page(viewport={"width": width, "height": height})
+        page.set_default_timeout(timeout_ms)
+        yield Lab(page, server)
+        browser.close()

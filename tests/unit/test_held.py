@@ -7,23 +7,17 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from machines.rig import Rig
+from machines.books import PACKAGE, Books
 
-from carbon_magic.accounts import Accounts
-from carbon_magic.describe import Facts
 from carbon_magic.grid.intensity import emissions, place
 from carbon_magic.grid.live.zone import InForce
 from carbon_magic.held import mean_of, priced
 from carbon_magic.pieces import added
-from carbon_magic.power.discover import discover
 from carbon_magic.power.sensor import Domain
-from carbon_magic.power.share import DomainEnergy, Measurement, Part
+from carbon_magic.power.share import DomainEnergy, Measurement
 from carbon_magic.quantity import Interval
 from carbon_magic.snapshot import Place
-from carbon_magic.windows import Window
 
-PACKAGE = "intel-rapl:0"
-FACTS = Facts("session", "2026-01-01T00:00:00+00:00", "project", "a.ipynb", "0", "desktop", "dedicated", "Mine.", 1.0)
 DRAM_W = 32 * 0.3
 KWH = 3.6e6
 
@@ -51,42 +45,24 @@ class Hours:
         return self.problem
 
 
-class Books:
-    """Accounts over a rig whose intensity changes by hand."""
+class Hourly(Books):
+    """Books whose intensity changes by hand."""
 
     def __init__(self, folder: Path) -> None:
-        self.rig = Rig(folder, "intel-desktop", {PACKAGE: 5_000_000})
-        usage = self.rig.usage
-        self.accounts = Accounts(FACTS, place("FR", "user"), lambda: Part(1.0, 1.0, 1.0, 20))
+        super().__init__(folder)
         self.hours = Hours()
-        sampler = self.rig.made(discover(self.rig.machine, lambda: usage.busy_s), self.accounts.on_tick)
-        self.accounts.begin(sampler)
-        self.rig.tick()
 
     def live(self, since_s: float, best: float, region: str = "FR") -> None:
         self.hours.values[region] = (since_s, best)
         self.accounts.held.source = self.hours
 
-    def open(self, region: str | None = None, *, inner: bool = False) -> Window:
-        window = Window(1, "id", None, place(region, "cell") if region else None, inner=inner)
-        window.opened_s = self.rig.sampler.border()
-        self.accounts.opened(window)
-        return window
-
-    def close(self, window: Window) -> None:
-        window.status = "ok"
-        window.closed_s = self.rig.sampler.border()
-        self.accounts.closed(window, window.closed_s)
-
     def run(self, seconds: int, watts: float, own: float = 1.0) -> None:
-        for _ in range(seconds):
-            self.rig.run(1.0, {PACKAGE: watts}, own=own)
-            self.rig.tick()
+        super().run(seconds, watts, own)
 
 
 @pytest.fixture
-def books(tmp_path: Path) -> Books:
-    found = Books(tmp_path)
+def books(tmp_path: Path) -> Hourly:
+    found = Hourly(tmp_path)
     found.run(10, 10.0, own=0.0)  # its idle power
     return found
 
@@ -96,7 +72,7 @@ def joules(*parts: tuple[float, float]) -> list[float]:
     return [seconds * (watts + DRAM_W) for seconds, watts in parts]
 
 
-def test_energy_goes_by_the_intensity_of_its_hour(books: Books) -> None:
+def test_energy_goes_by_the_intensity_of_its_hour(books: Hourly) -> None:
     """The value changes after 2 of 6 seconds; it is known only 2 s later, and counts from its own time."""
     books.live(0.0, 50.0)
     cell = books.open()
@@ -121,7 +97,7 @@ def test_energy_goes_by_the_intensity_of_its_hour(books: Books) -> None:
     assert not record.below_resolution
 
 
-def test_low_and_high_of_the_parts_add(books: Books) -> None:
+def test_low_and_high_of_the_parts_add(books: Hourly) -> None:
     """Each part is a product of its own; one source measured them all, so their bounds add."""
     books.live(0.0, 50.0)
     cell = books.open()
@@ -144,7 +120,7 @@ def test_low_and_high_of_the_parts_add(books: Books) -> None:
     assert whole.emissions_g_high == pytest.approx(parts[0].high + parts[1].high, rel=0.01)
 
 
-def test_cells_and_the_time_between_them_still_add_up_to_the_session(books: Books) -> None:
+def test_cells_and_the_time_between_them_still_add_up_to_the_session(books: Hourly) -> None:
     books.live(0.0, 50.0)
     books.run(2, 10.0, own=0.0)
     for best in (80.0, 20.0, 300.0):
@@ -170,7 +146,7 @@ def test_cells_and_the_time_between_them_still_add_up_to_the_session(books: Book
     assert snapshot.place.intensity_g_per_kwh.best == 300.0
 
 
-def test_a_value_that_comes_after_the_cell_began_counts_from_its_beginning(books: Books) -> None:
+def test_a_value_that_comes_after_the_cell_began_counts_from_its_beginning(books: Hourly) -> None:
     """The hour began before the cell: all of the cell is of that hour, though its value came late."""
     books.run(3, 10.0, own=0.0)
     cell = books.open()
@@ -184,7 +160,7 @@ def test_a_value_that_comes_after_the_cell_began_counts_from_its_beginning(books
     assert record.emissions_g == pytest.approx(joules((3, 60.0))[0] * 70.0 / KWH)
 
 
-def test_falling_back_to_the_annual_figure_is_in_the_record(books: Books) -> None:
+def test_falling_back_to_the_annual_figure_is_in_the_record(books: Hourly) -> None:
     books.live(0.0, 100.0)
     cell = books.open()
     books.run(2, 60.0)
@@ -201,12 +177,12 @@ def test_falling_back_to_the_annual_figure_is_in_the_record(books: Books) -> Non
     assert (record.intensity_source, record.intensity_year) == ("Somebody, live; Ember", None)
 
 
-def test_cells_that_overlap_and_one_of_another_region_go_by_their_own(books: Books) -> None:
+def test_cells_that_overlap_and_one_of_another_region_go_by_their_own(books: Hourly) -> None:
     books.live(0.0, 50.0)
     books.live(0.0, 700.0, "PL")
     outer = books.open()
     books.run(2, 60.0)
-    poland = books.open("PL")
+    poland = books.open(region="PL")
     books.run(2, 60.0)
     books.live(books.rig.now_s, 500.0)
     books.run(2, 60.0)
@@ -221,7 +197,7 @@ def test_cells_that_overlap_and_one_of_another_region_go_by_their_own(books: Boo
     assert second.emissions_g == pytest.approx((before_j * 50.0 + after_j * 500.0) / KWH)
 
 
-def test_a_cell_within_a_cell_is_cut_too(books: Books) -> None:
+def test_a_cell_within_a_cell_is_cut_too(books: Hourly) -> None:
     books.live(0.0, 50.0)
     outer = books.open()
     books.run(1, 60.0)
@@ -239,7 +215,7 @@ def test_a_cell_within_a_cell_is_cut_too(books: Books) -> None:
     assert record.intensity_g_per_kwh == pytest.approx(100.0)
 
 
-def test_short_cells_around_a_change_are_settled_in_order(books: Books) -> None:
+def test_short_cells_around_a_change_are_settled_in_order(books: Hourly) -> None:
     """Many cells end between two ticks while the hour turns: none is lost, none counted twice."""
     books.live(0.0, 50.0)
     for number in range(300):
@@ -261,7 +237,7 @@ def test_short_cells_around_a_change_are_settled_in_order(books: Books) -> None:
     assert (found[0], found[-1]) == (50.0, 500.0)
 
 
-def test_it_is_wanted_only_when_something_was_measured(books: Books) -> None:
+def test_it_is_wanted_only_when_something_was_measured(books: Hourly) -> None:
     books.live(0.0, 50.0)
     books.run(2, 10.0, own=0.0)
     assert not any(books.hours.wanted)
@@ -275,7 +251,7 @@ def test_it_is_wanted_only_when_something_was_measured(books: Books) -> None:
     assert not any(books.hours.wanted)
 
 
-def test_a_failure_is_among_the_problems(books: Books) -> None:
+def test_a_failure_is_among_the_problems(books: Hourly) -> None:
     books.live(0.0, 50.0)
     books.hours.problem = ["live intensity: Somebody is out of order (500)"]
     books.run(1, 10.0, own=0.0)
@@ -333,7 +309,7 @@ def test_any_parts_add_up_and_stay_in_order(
         assert found.grams.best == pytest.approx(found.measured.own_j.best / KWH * mean.best, rel=1e-9, abs=1e-12)
 
 
-def test_pieces_of_a_generator_have_their_mean_intensity(books: Books) -> None:
+def test_pieces_of_a_generator_have_their_mean_intensity(books: Hourly) -> None:
     records = []
     for best, watts in ((50.0, 90.0), (200.0, 30.0)):
         books.live(books.rig.now_s, best)

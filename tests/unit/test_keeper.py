@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from unit.test_accounts import FACTS, PACKAGE, Books
+from machines.books import FACTS, PACKAGE, Books
 
 from carbon_magic.keeper import Keeper
 from carbon_magic.ledger.read import Reader
@@ -205,7 +205,7 @@ def unseen(books: Kept, monkeypatch: pytest.MonkeyPatch, seen_s: int, unseen_s: 
     window = books.open()
     books.run(seen_s, 100.0, own=1.0)
     monkeypatch.setattr(Channel, "due", lambda channel, now_s, *, extra: False)
-    monkeypatch.setattr(books.rig.sampler, "_cheap", ())
+    monkeypatch.setattr(books.rig.sampler._reader, "cheap", ())
     books.rig.run(unseen_s, {PACKAGE: 100.0}, own=1.0)
     books.close(window)
     books.rig.tick()

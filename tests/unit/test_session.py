@@ -57,9 +57,9 @@ class Kernel:
     def run(self, work: Callable[[], Any] = lambda: None, error: BaseException | None = None, **info: Any) -> Any:
         begun = Info(**info)
         self.count += 1
-        self.session.pre_run_cell(begun, self.count)
+        self.session.cells.pre_run_cell(begun, self.count)
         work()
-        return self.session.post_run_cell(Result(begun, self.count, error_in_exec=error))
+        return self.session.cells.post_run_cell(Result(begun, self.count, error_in_exec=error))
 
     def record(self, work: Callable[[], Any] = lambda: None, **info: Any) -> CellRecord:
         window = self.run(work, **info)
@@ -217,10 +217,10 @@ def test_what_is_hidden_silent_or_nested_is_no_cell(kernels: Callable[..., Kerne
     assert inner == [None]
     assert isinstance(outer, Window)
     # The loading cell ends without having begun, an interrupted coroutine ends without a result.
-    assert kernel.session.post_run_cell(Result(Info())) is None
+    assert kernel.session.cells.post_run_cell(Result(Info())) is None
     info = Info()
-    kernel.session.pre_run_cell(info, 9)
-    window = kernel.session.post_run_cell(None)
+    kernel.session.cells.pre_run_cell(info, 9)
+    window = kernel.session.cells.post_run_cell(None)
     assert window is not None
     assert window.status == "interrupted"
     assert kernel.session.settle(10.0)

@@ -17,6 +17,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from carbon_magic.grid.live.provider import LiveError
+from carbon_magic.threads import in_background
 
 if TYPE_CHECKING:
     import httpx
@@ -81,11 +82,8 @@ class Asking:
                 _shut(one)
 
         # A server that sends a byte now and then never runs into a time-out between two of them.
-        watch = threading.Timer(limits.total_s, end_it)
-        watch.daemon = True
+        watch = in_background(threading.Timer(limits.total_s, end_it))
         watch.name = "carbon-magic live time-out"
-        watch.pydev_do_not_trace = True  # type: ignore[attr-defined] # as debuggers stop and list every other thread
-        watch.is_pydev_daemon_thread = True  # type: ignore[attr-defined]
         watch.start()
         asked = {**headers, "Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": _agent()}
         try:

@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from browser.lab_server import Lab, Server, serving
-from browser.views_page import CHROMIUM, LAUNCH
 from playwright.sync_api import Browser, expect
-
-
-@pytest.fixture(scope="session")
-def browser_type_launch_args() -> dict[str, Any]:
-    if CHROMIUM is None:
-        if os.environ.get("CI", "").lower() not in ("", "0", "false"):
-            pytest.fail("no chromium: install it, or name one by CARBON_MAGIC_TEST_CHROMIUM")
-        pytest.skip("no chromium: install it, or name one by CARBON_MAGIC_TEST_CHROMIUM")
-    return {"executable_path": CHROMIUM, "args": LAUNCH}
 
 
 @pytest.fixture(scope="session", autouse=True)

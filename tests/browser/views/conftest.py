@@ -1,23 +1,12 @@
-"""What the tests of the views share: Chromium, and one page with made-up hosts."""
+"""What the tests of the views share: one page with made-up hosts."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from browser.views_page import CHROMIUM, LAUNCH, Panels, served
+from browser.views_page import Panels, served
 from playwright.sync_api import Browser
-
-
-@pytest.fixture(scope="session")
-def browser_type_launch_args() -> dict[str, Any]:
-    if CHROMIUM is None:
-        if os.environ.get("CI", "").lower() not in ("", "0", "false"):
-            pytest.fail("no chromium: install it, or name one by CARBON_MAGIC_TEST_CHROMIUM")
-        pytest.skip("no chromium: install it, or name one by CARBON_MAGIC_TEST_CHROMIUM")
-    return {"executable_path": CHROMIUM, "args": LAUNCH}
 
 
 @pytest.fixture(scope="module")

@@ -323,7 +323,7 @@ def test_over_a_real_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         live = Live(Choice("electricitymaps"), environ)
         live.ask_now(FRANCE, 20.0)
         assert live.now(FRANCE, wanted=False).place.intensity_g_per_kwh.best == 50.0
-        kept = {name: value for held in (live, live.provider) for name, value in vars(held).items()}
+        kept = {name: value for held in (live, live._asker, live.provider) for name, value in vars(held).items()}
         del kept["_environ"]  # the process's own
         assert TOKEN not in repr(kept) + repr(live) + repr(vars(kept["_token"]).keys())
         live.close()
