@@ -11,8 +11,13 @@ import socketserver
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from environments import ENVIRONMENTS, environment_pythons, write_kernel_spec
+
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile("carbon-magic", deadline=None)
+hypothesis.settings.load_profile("carbon-magic")
 
 
 def _in_ci() -> bool:

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from machines.build import AMD_RANGE_UJ, INTEL_RANGE_UJ, build, set_counter
 
@@ -141,7 +141,6 @@ def test_a_suspended_step_is_dropped(intel: PowercapSensor) -> None:
     assert intel.advance(6.0, 410e6).energy_j == pytest.approx(20.0)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 1e4), st.floats(0, INTEL_RANGE_UJ)), max_size=40))
 def test_none_of_the_three_ever_falls(steps: list[tuple[float, float]]) -> None:
     with tempfile.TemporaryDirectory() as folder:

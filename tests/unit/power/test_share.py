@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from machines.rig import Rig
 
@@ -207,7 +207,6 @@ def test_without_any_sensor_the_energy_is_unknown_and_not_nothing() -> None:
     assert window.idle_j is None
 
 
-@settings(deadline=None)
 @given(
     own=st.floats(0.0, 20.0),
     others=st.floats(0.0, 20.0),
