@@ -48,8 +48,8 @@ format: $(VENV)/.dev-ready ## rewrite the sources as ruff formats them
 screenshots: $(VENV)/.dev-ready ## take the README's pictures of JupyterLab, docs/images/*.png
 	$(VENV)/bin/python tools/take_screenshots.py
 
-binder-check: ## run binder's postBuild in a fresh environment and open the quickstart there
-	PYTHON="$(PYTHON)" sh .ci/binder-check
+binder-check: $(VENV)/.dev-ready ## run binder's postBuild in a fresh environment and open the quickstart there
+	PYTHON="$(PYTHON)" sh .ci/binder-check $(VENV)/bin/python
 
 bench: $(BENCH)/.ready ## the budget table, measured beside CodeCarbon
 	$(BENCH)/bin/python tests/bench/overhead.py
@@ -72,7 +72,8 @@ endef
 
 $(VENV)/.lab-ready: pyproject.toml .ci/prepare $(LABEXTENSION)
 	$(call new_environment,$(VENV))
-	$(VENV)/bin/python $(PIP_INSTALL) -e '.[lab,quickstart]'
+	@echo "Once: JupyterLab, and carbon-magic's extension for it, into $(VENV). That takes some minutes."
+	@$(VENV)/bin/python $(PIP_INSTALL) -e '.[lab,quickstart]'
 	@touch $@
 
 $(VENV)/.dev-ready: pyproject.toml .ci/prepare $(LABEXTENSION)

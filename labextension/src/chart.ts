@@ -41,11 +41,11 @@ export class ChartSlot {
     const { current, link } = this.documents;
     const state = link?.state;
     if (state?.session_id !== this.session || current !== this.document) this.clear();
-    if (!current || !link || !state?.session_id || state.face !== 'tracking' || this.session || !this.looking) return;
+    if (!current || !link || !state?.session_id || state.face !== 'tracking' || this.answered || !this.looking) return;
     if (!current.rendermime.mimeTypes.includes(VIEW)) return;
-    const free = link.kernel?.status === 'idle' && !state.running.length && !state.partial;
+    const free = link.isFree && !state.partial;
     this.tell(free ? '' : this.host.say('The large chart opens when the cell ends.'));
-    if (!free) return;
+    if (!free || this.session) return;
     this.session = state.session_id;
     this.document = current;
     this.link = link;
@@ -56,6 +56,8 @@ export class ChartSlot {
   private charted(_: Link, { model, why }: Charted): void {
     const { document } = this;
     if (this.renderer || !document) return;
+    this.answered = true;
+    this.tell('');
     if (!model) {
       this.tell(why);
       return;
@@ -86,6 +88,7 @@ export class ChartSlot {
     this.link?.charted.disconnect(this.charted, this);
     this.link = null;
     this.session = null;
+    this.answered = false;
     this.document = null;
     if (this.renderer?.isAttached) Widget.detach(this.renderer);
     this.renderer?.dispose();
@@ -99,5 +102,7 @@ export class ChartSlot {
   private document: Document | null = null;
   private link: Link | null = null;
   private looking = false;
+  /** Whether the chart of this session is there, or why there is none. */
+  private answered = false;
   private turn = 0;
 }

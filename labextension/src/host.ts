@@ -5,8 +5,8 @@
 import { JupyterFrontEnd } from '@jupyterlab/application';
 import { Clipboard, Dialog, ISessionContextDialogs, showDialog } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
+import { MenuSvg } from '@jupyterlab/ui-components';
 import { CommandRegistry } from '@lumino/commands';
-import { Menu } from '@lumino/widgets';
 import { Documents } from './documents';
 import { changed, empty } from './generated/store.js';
 import table from './generated/regions.json';
@@ -21,10 +21,13 @@ export interface Parts {
   locale: string | undefined;
   dialogs: ISessionContextDialogs;
   memory: Memory;
+  /** Whether the page has room for a panel beside the notebook: JupyterLab's has, Notebook 7's shows one document. */
+  hasMainArea: boolean;
 }
 
 export namespace CommandIDs {
   export const open = 'carbon-magic:open';
+  export const leaf = 'carbon-magic:leaf';
   export const popOut = 'carbon-magic:pop-out';
   export const start = 'carbon-magic:start';
   export const stop = 'carbon-magic:stop';
@@ -150,7 +153,7 @@ export class PanelHost implements Host {
   }
 
   private actions(): Host['act'] {
-    const { app, documents, settings, dialogs } = this.parts;
+    const { app, documents, settings, dialogs, hasMainArea } = this.parts;
     const start = (): void => void documents.link?.start();
     const mayAsk = (): boolean => settings.choices.startTracking !== 'never';
     const { inMainArea } = this;
@@ -173,7 +176,7 @@ export class PanelHost implements Host {
       },
       copy: (text) => Clipboard.copyToSystem(text),
       menu: (anchor) => openMenu(app.commands, anchor),
-      popOut: inMainArea ? undefined : () => void app.commands.execute(CommandIDs.popOut),
+      popOut: inMainArea || !hasMainArea ? undefined : () => void app.commands.execute(CommandIDs.popOut),
       doctor: () =>
         void showDialog({
           title: this.say('What would give better figures'),
@@ -202,7 +205,8 @@ export class PanelHost implements Host {
 const DOCTOR = '%carbon doctor';
 
 function openMenu(commands: CommandRegistry, anchor: HTMLElement): void {
-  const menu = new Menu({ commands });
+  // JupyterLab's own, which marks what is switched on.
+  const menu = new MenuSvg({ commands });
   menu.addItem({ command: CommandIDs.stop });
   menu.addItem({ command: CommandIDs.keepLive });
   menu.addItem({ type: 'separator' });

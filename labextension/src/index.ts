@@ -63,6 +63,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
       trans,
       locale: localeOf(words),
       memory: new Memory(),
+      hasMainArea: labShell !== null,
       dialogs: dialogs ?? new SessionContextDialogs({ translator: words }),
     };
     const says = { say: (text: string, ...values: string[]) => trans.__(text, ...values), locale: parts.locale };
@@ -71,7 +72,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     app.shell.add(sidebar, 'right', { rank: 900, type: 'Carbon' });
     restorer?.add(sidebar, sidebar.id);
     new Badges(documents, settings, says);
-    addCommands(parts, sidebar, palette);
+    addCommands(parts, sidebar, palette, notebooks);
 
     const item = statusBar && new StatusItem(documents, says, () => void app.commands.execute(CommandIDs.open));
     if (statusBar && item) {
@@ -102,18 +103,42 @@ const plugin: JupyterFrontEndPlugin<void> = {
   },
 };
 
-function addCommands(parts: Parts, sidebar: CarbonPanel, palette: ICommandPalette | null): void {
-  const { app, documents, settings, trans } = parts;
+/** What Notebook 7's shell has, as JupyterLab's. */
+interface Collapsible {
+  collapseRight?(): void;
+}
+
+function addCommands(
+  parts: Parts,
+  sidebar: CarbonPanel,
+  palette: ICommandPalette | null,
+  notebooks: INotebookTracker,
+): void {
+  const { app, documents, settings, trans, hasMainArea } = parts;
   const { commands, shell } = app;
   let popped: MainAreaWidget<CarbonPanel> | null = null;
   commands.addCommand(CommandIDs.open, {
     label: trans.__('Show the Carbon Panel'),
     icon: leafIcon,
+    // Notebook 7's pages of files and settings have nothing to show in it.
+    isVisible: () => hasMainArea || notebooks.size > 0,
     execute: () => shell.activateById(sidebar.id),
+  });
+  // Notebook 7 keeps its sidebars shut and without a tab: there a button in the notebook's toolbar is the leaf.
+  commands.addCommand(CommandIDs.leaf, {
+    label: '',
+    caption: trans.__('Carbon: what cells cost'),
+    icon: leafIcon,
+    isVisible: () => !hasMainArea,
+    execute: () => {
+      if (sidebar.isVisible) (shell as Collapsible).collapseRight?.();
+      else shell.activateById(sidebar.id);
+    },
   });
   commands.addCommand(CommandIDs.popOut, {
     label: trans.__('Show the Carbon Panel in the Notebook Area'),
     icon: leafIcon,
+    isVisible: () => hasMainArea,
     execute: () => {
       if (!popped || popped.isDisposed) {
         popped = new MainAreaWidget({ content: new CarbonPanel(parts, true) });
@@ -156,7 +181,9 @@ function addCommands(parts: Parts, sidebar: CarbonPanel, palette: ICommandPalett
     execute: () => commands.execute('settingeditor:open', { query: 'Carbon' }),
   });
   const category = trans.__('Carbon');
-  for (const command of Object.values(CommandIDs)) palette?.addItem({ command, category });
+  for (const command of Object.values(CommandIDs)) {
+    if (command !== CommandIDs.leaf) palette?.addItem({ command, category });
+  }
 }
 
 /** A tag for Intl, or undefined for the browser's own. */

@@ -120,9 +120,17 @@ export class Link {
     this.beat();
   }
 
-  /** Asks for the power chart's widget; the answer comes by `charted` once the kernel is free. */
+  /** Whether no cell runs. */
+  get isFree(): boolean {
+    return this.kernel?.status === 'idle' && !this.runs.executing && !this.state.running.length;
+  }
+
+  /**
+   * Asks for the power chart's widget; the answer comes by `charted`, after the cells that wait already. Always by the
+   * shell: between two of them the kernel seems idle, and what comes past a cell makes no chart.
+   */
   askChart(): void {
-    this.send({ type: 'chart' });
+    this.send({ type: 'chart' }, true);
   }
 
   /** The chart's model, or why there is none. */
@@ -220,13 +228,12 @@ export class Link {
     this._changed.emit();
   }
 
-  /** By the shell while the kernel is idle; past the cell while one runs. */
-  private send(message: ToKernel): void {
+  /** By the shell while the kernel is idle, or in turn; past the cell while one runs. */
+  private send(message: ToKernel, inTurn = false): void {
     const { comm, kernel } = this;
     if (!comm || comm.isDisposed || !kernel || kernel.isDisposed || kernel.status === 'dead') return;
     try {
-      const idle = kernel.status === 'idle' && !this.runs.executing && !this.state.running.length;
-      if (idle) comm.send(message as unknown as JSONObject, undefined, undefined, true);
+      if (inTurn || this.isFree) comm.send(message as unknown as JSONObject, undefined, undefined, true);
       else sendOnControl(kernel, comm.commId, message);
     } catch {
       // The connection is gone; it is looked up anew when it is back.

@@ -70,8 +70,14 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path, *arguments: str, environ: dict[str, str] | None = None) -> Iterator[Server]:
-    """A JupyterLab on a free port of this machine, ended with the block."""
+def serving(
+    folder: Path,
+    *arguments: str,
+    environ: dict[str, str] | None = None,
+    python: str = sys.executable,
+    app: str = "jupyterlab",
+) -> Iterator[Server]:
+    """A JupyterLab, or the app `notebook`, of an interpreter on a free port of this machine, ended with the block."""
     root, home = folder / "notebooks", folder / "home"
     root.mkdir(parents=True)
     home.mkdir()
@@ -84,7 +90,7 @@ def serving(folder: Path, *arguments: str, environ: dict[str, str] | None = None
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--expose-app-in-browser"]
+    command = [python, "-m", app, "--no-browser", "--allow-root", "--expose-app-in-browser"]
     command += [
         f"--port={port}",
         "--ServerApp.port_retries=0",
@@ -92,13 +98,14 @@ def serving(folder: Path, *arguments: str, environ: dict[str, str] | None = None
         "--ServerApp.disable_check_xsrf=True",
         "--ServerApp.ip=127.0.0.1",
     ]
-    command += [f"--ServerApp.root_dir={root}", f"--LabApp.user_settings_dir={overrides}"]
-    command += [f"--LabApp.workspaces_dir={home / 'workspaces'}", *arguments]
+    command += [f"--ServerApp.root_dir={root}", *arguments]
     own = {
         "HOME": str(home),
         "JUPYTER_CONFIG_DIR": str(home / "config"),
         "JUPYTER_DATA_DIR": str(home / "data"),
         "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+        "JUPYTERLAB_SETTINGS_DIR": str(overrides),
+        "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
         "IPYTHONDIR": str(home / "ipython"),
         "CARBON_MAGIC_HOME": str(home / "records"),
         "CARBON_MAGIC_REGION": "FR",
@@ -129,7 +136,7 @@ def _wait_for(server: Server, process: subprocess.Popen[bytes], log: Path) -> No
             return
         except OSError:
             if process.poll() is not None or time.monotonic() > deadline:
-                raise AssertionError(f"JupyterLab did not start:\n{log.read_text()[-3000:]}") from None
+                raise AssertionError(f"Jupyter did not start:\n{log.read_text()[-3000:]}") from None
             time.sleep(0.2)
 
 

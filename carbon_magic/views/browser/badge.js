@@ -4,6 +4,7 @@
  * session only from a tenth on. Pure: the labextension draws them.
  */
 import { formats, NBSP } from './format.js';
+import { regionKnown } from './region.js';
 import { mainProvenance } from './totals.js';
 
 /** @typedef {import('./types.js').Cell} Cell */
@@ -118,8 +119,10 @@ export function statusText(state, host) {
     grams = format.mass(totals.emissions_g[1]);
     titles.push(rangeWords(format.massRange(totals.emissions_g), say, ' CO₂e'));
   } else if (totals?.emissions_g) {
-    grams = say('region?');
-    titles.push(say('%1 CO₂e, region unknown', format.massSpan(totals.emissions_g[0], totals.emissions_g[2]).alone));
+    const span = format.massSpan(totals.emissions_g[0], totals.emissions_g[2]).alone;
+    const known = regionKnown(state.region);
+    grams = known ? span : say('region?');
+    titles.push(known ? say('%1 CO₂e, region unknown for a part', span) : say('%1 CO₂e, region unknown', span));
   }
   const rest = grams && SEPARATOR + grams;
   const title = [say('This session, chips only'), ...titles, say('Click for the panel')].join('\n');

@@ -14,6 +14,13 @@ import { mountSearch } from './search.js';
 const SAID = ['cell', 'user', 'config', 'environment', 'cloud-init', 'cloud', 'metadata'];
 
 /**
+ * @param {State['region']} region
+ */
+export function regionKnown(region) {
+  return region !== null && region.id !== null && region.source !== 'unknown';
+}
+
+/**
  * @param {Host} host
  */
 export function regionNodes(host) {
@@ -59,7 +66,7 @@ export function regionNodes(host) {
     drawn = region;
     show(element, region !== null);
     if (!region) return;
-    const known = region.id !== null && region.source !== 'unknown';
+    const known = regionKnown(region);
     const assumed = known && !SAID.includes(region.source);
     const guessed = region.source === 'timezone' ? say('Assumed: from the time zone') : say('Assumed');
     setText(name, known ? region.name : say('Region unknown'));

@@ -7,7 +7,7 @@
 import { attr, el, icon, setStyle, setText, show, watch } from './dom.js';
 import { clock, isMostlyMeasured, prompt } from './faces.js';
 import { CO2E, formats, NBSP, NOT_YET, unbroken } from './format.js';
-import { regionNodes } from './region.js';
+import { regionKnown, regionNodes } from './region.js';
 import { spokenDuration, spokenFigure } from './spoken.js';
 
 /** @typedef {import('./types.js').Cell} Cell */
@@ -129,9 +129,12 @@ export function mountTotals(root, host) {
       return {
         figure: span.bounds,
         unit: span.unit,
-        below: say('%1, region unknown', CO2E),
+        // Where a region was named since, only what ran before is without one.
+        below: regionKnown(state.region) ? say('%1, region unknown for a part', CO2E) : say('%1, region unknown', CO2E),
         label: say(
-          'Emissions: somewhere between %1 and %2; the region is unknown',
+          regionKnown(state.region)
+            ? 'Emissions: somewhere between %1 and %2; the region is unknown for a part'
+            : 'Emissions: somewhere between %1 and %2; the region is unknown',
           span.low,
           spokenFigure(span.high, span.unit, say),
         ),

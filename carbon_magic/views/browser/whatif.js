@@ -28,7 +28,7 @@ const AT_FIRST_SHOWN = 30;
 export function whatIfAnswer(host) {
   const { totals, region } = host.state();
   if (!region) return '';
-  if (region.id === null || region.source === 'unknown') return host.say('here: world average');
+  if (region.id === null || region.source === 'unknown') return host.say('here: world');
   if (!totals?.energy_j) return host.say('no energy yet');
   const ratios = listing(host)
     .rows.map((item) => item.ratio)

@@ -105,3 +105,10 @@ def test_loading_in_a_cell_needs_no_click_and_notebooks_are_told_apart(lab: Lab,
     expect(other.badge(1)).to_be_visible()
     other.page.close()
     assert other.errors == []
+
+
+def test_the_chart_opens_after_cells_that_were_run_together(lab: Lab, server: Server) -> None:
+    lab.open(server.notebook("all.ipynb", ["%load_ext carbon_magic", "import time\ntime.sleep(2)", "1"]))
+    lab.command("runmenu:run-all")
+    expect(lab.badge(2)).to_be_visible()
+    expect(lab.panel.locator(".cbm-Chart-figure svg").first).to_be_visible()

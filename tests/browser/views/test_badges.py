@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -71,3 +72,10 @@ def test_status_bar(panels: Panels, state: str, text: str) -> None:
     found = badge(panels.page, f"badge.statusText(fixtures.FIXTURES.{state}(), host)")
     assert found["text"] == text
     assert (found["exception"] == "modelled") is (state == "unknown")
+
+
+def test_status_bar_where_the_region_was_named_after_the_first_cells(panels: Panels) -> None:
+    named = "{ ...fixtures.FIXTURES.unknown(), region: fixtures.FIXTURES.example().region }"
+    found = badge(panels.page, f"badge.statusText({named}, host)")
+    assert re.fullmatch(r"7\.9 W · [\d.]+–[\d.]+ \w?g", found["text"])
+    assert "region unknown for a part" in found["title"]
