@@ -19,7 +19,7 @@ export class Badges {
   constructor(
     documents: Documents,
     settings: Settings,
-    private readonly host: Pick<Host, 'say' | 'locale'>,
+    private readonly host: Pick<Host, 'say' | 'locale' | 'unit'>,
   ) {
     const add = (document: Document): void => {
       if (!document.notebook) return;
@@ -42,7 +42,7 @@ class Painter {
     private readonly panel: NotebookPanel,
     private readonly linkNow: () => Link | null,
     private readonly settings: Settings,
-    private readonly host: Pick<Host, 'say' | 'locale'>,
+    private readonly host: Pick<Host, 'say' | 'locale' | 'unit'>,
   ) {
     const { content } = panel;
     const watchModel = (): void => {

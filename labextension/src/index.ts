@@ -65,7 +65,13 @@ const plugin: JupyterFrontEndPlugin<void> = {
       memory: new Memory(),
       dialogs: dialogs ?? new SessionContextDialogs({ translator: words }),
     };
-    const says = { say: (text: string, ...values: string[]) => trans.__(text, ...values), locale: parts.locale };
+    const says = {
+      say: (text: string, ...values: string[]) => trans.__(text, ...values),
+      locale: parts.locale,
+      get unit() {
+        return settings.choices.unit;
+      },
+    };
 
     const sidebar = new CarbonPanel(parts);
     app.shell.add(sidebar, 'right', { rank: 900, type: 'Carbon' });
@@ -83,7 +89,10 @@ const plugin: JupyterFrontEndPlugin<void> = {
         isActive: () => settings.choices.statusBar && item.isWanted,
         activeStateChanged: turned,
       });
-      settings.changed.connect(() => turned.emit());
+      settings.changed.connect(() => {
+        item.draw();
+        turned.emit();
+      });
       documents.currentChanged.connect(() => turned.emit());
     }
     settings.changed.connect(() => {

@@ -3,7 +3,7 @@
  * The words of every state: one sentence, at most one action, and only those actions that the host can do. Pure, so that
  * the same words stand in the sidebar, inline and in tests.
  */
-import { formats } from './format.js';
+import { formatsOf } from './format.js';
 import { PROTOCOL } from './store.js';
 
 /** @typedef {import('./types.js').Host} Host */
@@ -147,7 +147,7 @@ function asSentence(reason) {
 function upToThen(state, host) {
   const energy = state.totals?.energy_j;
   if (!energy) return host.say('Its records are kept.');
-  const format = formats(host.locale);
+  const format = formatsOf(host);
   const grams = state.totals?.emissions_known ? state.totals.emissions_g : null;
   const figures = format.energyRange(energy, { digits: isMostlyMeasured(state) ? 3 : 2 }).best;
   if (!grams) return host.say('Up to then: %1. Its records are kept.', figures);

@@ -230,6 +230,8 @@ export interface Host {
   say(text: string, ...values: string[]): string;
   /** A BCP 47 tag for Intl; undefined takes the browser's. */
   locale?: string;
+  /** What energy is written in; undefined is `auto`: watt-hours with a prefix that keeps the figure short. */
+  unit?: 'auto' | 'Wh' | 'J';
   /** The first line of a cell's code, from the notebook's own model or the kernel's memory. */
   excerpt?(cell: Cell): string | null;
   /** What the user chose (sections open, regions compared, filters, sorting), kept by the host. */

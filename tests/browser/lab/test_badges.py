@@ -8,6 +8,8 @@ import nbformat
 from browser.lab_server import Lab, Server
 from playwright.sync_api import expect
 
+JOULES = re.compile(r"\d\s[µmk]?J")
+
 
 def test_figures_follow_their_cells(lab: Lab, server: Server) -> None:
     lab.open(server.notebook("badges.ipynb", ["a = 1\na", "b = 2\nb", "c = 3"]))
@@ -78,3 +80,18 @@ def test_figures_are_kept_in_the_notebook_only_if_asked_for(lab: Lab, server: Se
         expect(lab.badge(0)).to_have_text(re.compile("Wh"))
     finally:
         lab.page.evaluate("() => window.jupyterapp.serviceManager.settings.save('carbon-magic:plugin', '{}')")
+
+
+def test_the_unit_of_energy_is_the_readers_and_changes_at_once(lab: Lab, server: Server) -> None:
+    lab.open(server.notebook("unit.ipynb", ["sum(range(10_000_000))"]))
+    lab.start()
+    lab.run(0)
+    expect(lab.badge(0)).to_contain_text("Wh")
+    with lab.setting("unit", "Joules", "Automatic: mWh, Wh, kWh"):
+        expect(lab.badge(0)).to_contain_text(JOULES)
+        expect(lab.panel.get_by_role("group", name=re.compile(r"^Energy: .*joules"))).to_be_visible()
+        expect(lab.panel.get_by_role("button", name=re.compile(rf"^Cell \[1\]: .*{JOULES.pattern}"))).to_be_visible()
+        item = lab.page.get_by_role("button", name=re.compile("^Carbon: "))
+        expect(item).to_have_attribute("title", re.compile(rf"{JOULES.pattern} \("))
+        lab.shoot("14-joules")
+    expect(lab.badge(0)).to_contain_text("Wh")
