@@ -125,6 +125,13 @@ export function faceWords(state, host) {
         action: actionIf(say('Restart kernel'), act.restart?.bind(act)),
       };
     }
+    case 'ended': {
+      const at = timeOf(state, host, false);
+      return {
+        title: at ? say('This session ended at %1', at) : say('This session has ended'),
+        words: upToThen(state, host),
+      };
+    }
     default:
       return null;
   }
