@@ -216,6 +216,7 @@ class Badge extends Widget {
   constructor() {
     super();
     this.addClass('cbm-Badge');
+    this.node.setAttribute('role', 'note');
     this.node.append(this.figure, this.rest);
   }
 
@@ -223,6 +224,8 @@ class Badge extends Widget {
     this.figure.textContent = words.figure;
     this.figure.className = words.exception ? `cbm-${words.exception}` : '';
     this.rest.textContent = words.rest;
+    // What is seen is the name; the ranges, and what was modelled, describe it.
+    this.node.setAttribute('aria-label', words.text);
     this.node.title = words.title;
     this.node.dataset.heat = tint ? String(words.heat) : '0';
   }

@@ -97,6 +97,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     }
     settings.changed.connect(() => {
       for (const link of documents.allLinks) link.refresh();
+      for (const command of Object.values(CommandIDs)) app.commands.notifyCommandChanged(command);
     });
     settings.load(registry, PLUGIN).catch((reason: unknown) => {
       console.warn('carbon-magic: its settings could not be read, the defaults hold.', reason);

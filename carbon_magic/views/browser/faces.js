@@ -106,7 +106,7 @@ export function faceWords(state, host) {
     case 'refused':
       return {
         title: say('Tracking could not start'),
-        words: asSentence(state.detail ?? ''),
+        words: asSentence(state.detail ? say(state.detail) : ''),
         action: actionIf(say('Try again'), (act.retry ?? act.start)?.bind(act)),
       };
     case 'missing':

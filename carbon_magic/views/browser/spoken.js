@@ -45,16 +45,17 @@ export function spokenFigure(figure, unit, say) {
  * Whole seconds gone.
  * @param {number} seconds
  * @param {Say} say
+ * @param {(count: number) => string} write A whole number in the reader's digits.
  * @returns {string}
  */
-export function spokenDuration(seconds, say) {
+export function spokenDuration(seconds, say, write) {
   const gone = Math.floor(seconds);
   const parts = [];
   const hours = Math.floor(gone / 3600);
   const minutes = Math.floor(gone / 60) % 60;
-  if (hours) parts.push(hours === 1 ? say('1 hour') : say('%1 hours', String(hours)));
-  if (minutes) parts.push(minutes === 1 ? say('1 minute') : say('%1 minutes', String(minutes)));
+  if (hours) parts.push(hours === 1 ? say('1 hour') : say('%1 hours', write(hours)));
+  if (minutes) parts.push(minutes === 1 ? say('1 minute') : say('%1 minutes', write(minutes)));
   if (!hours && (gone % 60 || !minutes))
-    parts.push(gone === 1 ? say('1 second') : say('%1 seconds', String(gone % 60)));
+    parts.push(gone === 1 ? say('1 second') : say('%1 seconds', write(gone % 60)));
   return parts.join(' ');
 }

@@ -190,7 +190,7 @@ export function mountTotals(root, host) {
         say(
           'Cell %1 is running: %2, %3 so far',
           cell.execution_count === null ? '' : String(cell.execution_count),
-          spokenDuration(cell.duration_s, say),
+          spokenDuration(cell.duration_s, say, (count) => format.number(count, 0)),
           spent ? spokenFigure(...splitUnit(spent), say) : say('energy not yet known'),
         ),
       );

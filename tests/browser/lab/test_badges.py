@@ -166,3 +166,32 @@ def test_halves_of_a_split_cell_and_a_merged_one_have_no_figure_of_another(lab: 
     for index in range(2):
         expect(lab.badge(index)).to_contain_text("Wh")
         expect(lab.badge(index)).not_to_contain_text("edited since")
+
+
+def test_commands_turn_figures_and_tint_on_and_off(lab: Lab, server: Server) -> None:
+    lab.open(server.notebook("commands.ipynb", ["sum(range(60_000_000))"]))
+    lab.start()
+    lab.run(0)
+    badge = lab.book.get_by_role("note", name=re.compile("Wh · .* of session"))
+    expect(badge).to_have_attribute("data-heat", "0")
+    lab.command("apputils:activate-command-palette")
+    palette = lab.page.get_by_role("dialog").or_(lab.page.locator(".jp-ModalCommandPalette")).first
+    lab.page.keyboard.type("carbon")
+    for label in ("Show the Carbon Panel", "Stop Tracking Energy in This Kernel", "Carbon Settings…"):
+        expect(palette.get_by_text(label, exact=True)).to_be_visible()
+    palette.get_by_text("Tint Cells by Their Share of the Session").click()
+    try:
+        expect(badge).to_have_attribute("data-heat", re.compile("[123]"))
+        lab.shoot("16-tint")
+        lab.command("carbon-magic:toggle-badges")
+        expect(lab.badge(0)).to_have_count(0)
+    finally:
+        lab.page.evaluate("() => window.jupyterapp.commands.execute('carbon-magic:toggle-badges')")
+        lab.page.evaluate("() => window.jupyterapp.commands.execute('carbon-magic:toggle-tint')")
+    expect(badge).to_have_attribute("data-heat", "0")
+    item = lab.page.get_by_role("button", name=re.compile("^Carbon: .*W"))
+    expect(item).to_have_attribute("title", re.compile(r"Wh \(.*–.*\)\s.*CO₂e \(.*–.*\)", re.DOTALL))
+    lab.command("application:toggle-right-area")
+    expect(lab.panel).to_be_hidden()
+    item.click()
+    expect(lab.panel).to_be_visible()
