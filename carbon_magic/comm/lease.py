@@ -9,7 +9,8 @@ from __future__ import annotations
 
 LEASE_S = 60.0
 QUIET_S = 15.0
-"""With the round in which a server looks, an idle kernel is then culled less than half a minute late."""
+"""With the round in which a server looks, an idle kernel is then culled less than half a minute late. Front ends
+are told both times, and renew by them."""
 MOST = 64
 """More views than these do not look at one kernel."""
 

@@ -172,6 +172,7 @@ class Link:
     def keep_live(self, on: bool) -> None:
         """The setting has changed."""
         self.leases.keep_live = on
+        self.changed()
         self._wake()
 
     def _wake(self) -> None:
@@ -264,7 +265,8 @@ class Link:
     # Sending
 
     def _state(self) -> messages.Message:
-        return messages.state(self._session.peek(), self._session.candidates(), self._wall())
+        keep_live = self.leases.keep_live
+        return messages.state(self._session.peek(), self._session.candidates(), self._wall(), keep_live=keep_live)
 
     def _soon(self, send: Callable[[], None]) -> None:
         """Send in the sampler's thread where there is one, so that a session has one writer."""

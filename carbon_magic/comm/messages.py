@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from carbon_magic import __version__
+from carbon_magic.comm.lease import LEASE_S, QUIET_S
 from carbon_magic.comm.samples import Sample
 from carbon_magic.grid.table import VARIABLE
 from carbon_magic.ledger.record import CellRecord
@@ -42,7 +43,7 @@ _STATES: dict[Provenance | None, str] = {
 }
 
 
-def state(snapshot: Snapshot, candidates: Sequence[Candidate], now: float) -> Message:
+def state(snapshot: Snapshot, candidates: Sequence[Candidate], now: float, *, keep_live: bool = False) -> Message:
     """Whether and how this kernel is tracked."""
     return {
         "type": "state",
@@ -56,6 +57,7 @@ def state(snapshot: Snapshot, candidates: Sequence[Candidate], now: float) -> Me
         "sources": [*_sources(candidates), _grid(snapshot.place)],
         "problems": [_text(problem) for problem in snapshot.problems[:MOST_PROBLEMS]],
         "regions": _own_regions(),
+        "leases": {"lease_s": LEASE_S, "quiet_s": QUIET_S, "keep_live": keep_live},
     }
 
 
@@ -297,4 +299,9 @@ def _grid(place: Place) -> Message:
     assumed = place.source == "timezone"
     state = "Assumed" if assumed else "Published"
     words = f"{place.name}: {figures} ({credit}), annual mean, life cycle."
-    return {"domain": "grid", "state": state, "provenance": "assumed" if assumed else "modelled", "words": _text(words)}
+    return {
+        "domain": "grid",
+        "state": state,
+        "provenance": "assumed" if assumed else "modelled",
+        "words": _text(words),
+    }

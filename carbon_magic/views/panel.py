@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from carbon_magic.views.bundle import BROWSER, bundle, style
 
 if TYPE_CHECKING:
     from carbon_magic.comm.link import Link
+    from carbon_magic.comm.messages import Message
 
 INSTALL = "pip install 'carbon-magic[panel]'"
 MUTED = "var(--jp-ui-font-color2, #757575)"
@@ -66,7 +68,7 @@ def panel(link: Link) -> Any:
     from ipywidgets import Layout
 
     figure, parts = _figure()
-    views = _fed(link, _views_esm(), {**parts, "figure": figure})
+    views = _fed(link, _views_esm(), {**parts, "figure": figure}, told=_with_code())
     views.layout = Layout(width="100%", max_width="600px", min_width="0")
     return views
 
@@ -129,13 +131,27 @@ def _require() -> None:
         raise PanelMissing(f"the panel needs {error.name}, which is not installed here: {INSTALL}") from None
 
 
-def _fed(link: Link, esm: str, parts: dict[str, Any]) -> Any:
+def _with_code() -> Callable[[Message], Message]:
+    """Messages for views that have no notebook to look up code in."""
+    from IPython.core.getipython import get_ipython
+
+    from carbon_magic.comm.excerpts import remembered, with_code
+
+    first_line = remembered(get_ipython())
+    return lambda message: with_code(message, first_line)
+
+
+def _fed(
+    link: Link, esm: str, parts: dict[str, Any], told: Callable[[Message], Message] = lambda message: message
+) -> Any:
     """A widget that gets what is sent over the comm, from now on, and may say what a front end may say."""
     ids = {name: part.model_id for name, part in parts.items()}
     css = style() + (BROWSER / "chart.css").read_text(encoding="utf-8")
-    widget = _widget_class()(_esm=esm, _css=css, opening=link.opening(), parts=ids)
+    widget = _widget_class()(_esm=esm, _css=css, opening=[told(message) for message in link.opening()], parts=ids)
     widget.on_msg(lambda _, content, __: link.heard(content))
-    link.add_listener(widget.send, lambda: widget.comm is not None and os.getpid() == link.pid)
+    link.add_listener(
+        lambda message: widget.send(told(message)), lambda: widget.comm is not None and os.getpid() == link.pid
+    )
     # Who asks for it looks; what the browser says of that waits for the cells that were started meanwhile.
     link.heard({"type": "lease", "view": "made"})
     # ipykernel 7.4 takes a widget's messages to where it was made, and a cell's own thread is busy.

@@ -3,34 +3,65 @@
  * anew after each change of the notebook, at most once a frame.
  */
 import { Cell as CellWidget, CodeCell } from '@jupyterlab/cells';
-import { NotebookPanel } from '@jupyterlab/notebook';
+import { Notebook, NotebookActions, NotebookPanel } from '@jupyterlab/notebook';
+import { JSONExt, JSONObject } from '@lumino/coreutils';
 import { PanelLayout, Widget } from '@lumino/widgets';
 import { Document, Documents } from './documents';
 import { badgeText } from './generated/badge.js';
 import { cellOf } from './generated/checked.js';
-import type { Cell, Host, State } from './generated/types';
+import type { Cell, Face, Host, State } from './generated/types';
 import { Link } from './link';
-import { Execution, kept, placed } from './placement';
+import { Execution, kept, placed, Standing, untracked } from './placement';
+import { digest, RanCells } from './ran.js';
 import { Settings } from './settings';
 
 const KEY = 'carbon_magic';
+/** Whether what runs is tracked; where it is not known, nothing is said. */
+const TRACKED: Partial<Record<Face, boolean>> = {
+  tracking: true,
+  lost: true,
+  versions: true,
+  off: false,
+  starting: false,
+  refused: false,
+  missing: false,
+};
+
+/** What stands under a cell. */
+interface Shown {
+  /** Null for what was not tracked. */
+  execution: Execution | null;
+  edited: boolean;
+}
 
 export class Badges {
   constructor(
     documents: Documents,
     settings: Settings,
-    private readonly host: Pick<Host, 'say' | 'locale'>,
+    private readonly host: Pick<Host, 'say' | 'locale' | 'unit'>,
   ) {
+    const ran = new RanCells(sessionStorage());
+    window.addEventListener('pagehide', () => ran.keep());
     const add = (document: Document): void => {
       if (!document.notebook) return;
-      const painter = new Painter(document.notebook, () => documents.linkOf(document), settings, this.host);
+      const painter = new Painter(document.notebook, () => documents.linkOf(document), settings, this.host, ran);
       this.painters.set(document, painter);
       document.widget.disposed.connect(() => this.painters.delete(document));
     };
     documents.all.forEach(add);
     documents.added.connect((_, document) => add(document));
     documents.kernelChanged.connect((_, document) => this.painters.get(document)?.follow());
-    settings.changed.connect(() => this.painters.forEach((painter) => painter.later()));
+    NotebookActions.executed.connect((_, { notebook, cell }) => {
+      const painter = [...this.painters.values()].find((one) => one.isOf(notebook));
+      if (painter && cell instanceof CodeCell) painter.ended(cell);
+    });
+    let before = settings.choices.badges;
+    settings.changed.connect(() => {
+      const { badges } = settings.choices;
+      const left = before === 'file' && badges !== 'file';
+      before = badges;
+      this.painters.forEach((painter) => (left ? painter.leaveFile() : painter.later()));
+    });
   }
 
   private readonly painters = new Map<Document, Painter>();
@@ -42,7 +73,8 @@ class Painter {
     private readonly panel: NotebookPanel,
     private readonly linkNow: () => Link | null,
     private readonly settings: Settings,
-    private readonly host: Pick<Host, 'say' | 'locale'>,
+    private readonly host: Pick<Host, 'say' | 'locale' | 'unit'>,
+    private readonly ran: RanCells,
   ) {
     const { content } = panel;
     const watchModel = (): void => {
@@ -67,6 +99,31 @@ class Painter {
     this.take();
   }
 
+  isOf(notebook: Notebook): boolean {
+    return this.panel.content === notebook;
+  }
+
+  /** A cell was run from this page. */
+  ended({ model }: CodeCell): void {
+    const count = model.executionCount;
+    const link = this.linkNow();
+    if (typeof count !== 'number' || !link) return;
+    const tracked = TRACKED[link.state.face] ?? null;
+    this.ran.note(model.id, { count, code: digest(link.sources.get(count) ?? model.sharedModel.source), tracked });
+    if (tracked === false) {
+      // After a restart it may have the number that it had when it was tracked.
+      this.executions.delete(model.id);
+      if (this.settings.choices.badges === 'file') model.deleteMetadata(KEY);
+    }
+    this.later();
+  }
+
+  /** Nothing of ours stays in the notebook. */
+  leaveFile(): void {
+    for (const { model } of this.panel.content.widgets) if (model.getMetadata(KEY)) model.deleteMetadata(KEY);
+    this.later();
+  }
+
   later(): void {
     if (this.frame || this.panel.isDisposed) return;
     this.frame = requestAnimationFrame(() => {
@@ -79,6 +136,7 @@ class Painter {
     const state = this.link?.state;
     const session = state?.session_id;
     if (!state || !session) return;
+    this.wasTracked = true;
     for (const cell of [...state.cells.values(), ...state.running]) {
       if (!cell.cell_id || (cell.status !== 'running' && this.taken.has(cell.record_id))) continue;
       const before = this.executions.get(cell.cell_id);
@@ -104,18 +162,23 @@ class Painter {
     }
   }
 
-  private found(widget: CodeCell, inFile: boolean): ReturnType<typeof placed> {
+  private found(widget: CodeCell, inFile: boolean): Shown | null {
     const { model } = widget;
-    const standing = { id: model.id, executionCount: model.executionCount, source: model.sharedModel.source };
+    const standing: Standing = { id: model.id, executionCount: model.executionCount, source: model.sharedModel.source };
     const execution = this.executions.get(model.id);
     if (inFile && execution && this.fresh.delete(model.id) && placed(standing, execution)) {
-      const record = kept(execution.cell);
-      if (JSON.stringify(model.getMetadata(KEY)) !== JSON.stringify(record)) model.setMetadata(KEY, record);
+      const record = kept(execution.cell) as unknown as JSONObject;
+      // A file has its keys in another order: that is no change to be saved.
+      const before = (model.getMetadata(KEY) ?? null) as JSONObject | null;
+      if (!JSONExt.deepEqual(before, record)) model.setMetadata(KEY, record);
     }
-    return placed(standing, execution ?? (inFile ? fromFile(model.getMetadata(KEY)) : undefined));
+    const ran = this.ran.of(model.id);
+    const shown = placed(standing, execution ?? (inFile ? fromFile(model.getMetadata(KEY)) : undefined), ran);
+    if (shown) return shown;
+    return this.wasTracked && untracked(standing, ran) ? { execution: null, edited: false } : null;
   }
 
-  private draw(widget: CodeCell, found: ReturnType<typeof placed>, tint: boolean, state: State | null): void {
+  private draw(widget: CodeCell, found: Shown | null, tint: boolean, state: State | null): void {
     let badge = this.drawn.get(widget);
     if (!found) {
       badge?.dispose();
@@ -135,14 +198,16 @@ class Painter {
       widget.disposed.connect((gone: CellWidget) => this.drawn.delete(gone));
     }
     const { execution, edited } = found;
-    const totals = execution.session === state?.session_id ? state.totals : null;
-    badge.show_(badgeText(execution.cell, totals, this.host, { edited }), tint);
+    const totals = state && execution?.session === state.session_id ? state.totals : null;
+    badge.show_(badgeText(execution?.cell ?? null, totals, this.host, { edited }), tint);
   }
 
   private readonly executions = new Map<string, Execution>();
   private readonly drawn = new Map<CellWidget, Badge>();
   private readonly fresh = new Set<string>();
   private taken = new Set<string>();
+  /** Tracking was on in its kernel, at some time: before that, nothing is said of what was not tracked. */
+  private wasTracked = false;
   private link: Link | null = null;
   private frame = 0;
 }
@@ -151,6 +216,7 @@ class Badge extends Widget {
   constructor() {
     super();
     this.addClass('cbm-Badge');
+    this.node.setAttribute('role', 'note');
     this.node.append(this.figure, this.rest);
   }
 
@@ -158,12 +224,24 @@ class Badge extends Widget {
     this.figure.textContent = words.figure;
     this.figure.className = words.exception ? `cbm-${words.exception}` : '';
     this.rest.textContent = words.rest;
+    // What is seen is the name; the ranges, and what was modelled, describe it.
+    this.node.setAttribute('aria-label', words.text);
     this.node.title = words.title;
     this.node.dataset.heat = tint ? String(words.heat) : '0';
   }
 
   private readonly figure = document.createElement('b');
   private readonly rest = document.createElement('span');
+}
+
+/** The tab's own storage, where it is not closed. */
+function sessionStorage(): Storage | null {
+  try {
+    return window.sessionStorage;
+  } catch {
+    // Forbidden by the browser's settings: what was seen is known as long as the page is.
+    return null;
+  }
 }
 
 /** A figure kept in a notebook, which anybody may have written: checked as what comes from a kernel. */

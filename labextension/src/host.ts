@@ -70,6 +70,7 @@ export class PanelHost implements Host {
   ) {
     const { documents } = parts;
     documents.currentChanged.connect(this.follow, this);
+    parts.settings.changed.connect(this.tell, this);
     this.follow();
   }
 
@@ -78,6 +79,10 @@ export class PanelHost implements Host {
 
   get locale(): string | undefined {
     return this.parts.locale;
+  }
+
+  get unit(): Host['unit'] {
+    return this.parts.settings.choices.unit;
   }
 
   state(): State {
@@ -132,6 +137,7 @@ export class PanelHost implements Host {
     this.followed?.look(this, false);
     this.followed?.changed.disconnect(this.tell, this);
     this.parts.documents.currentChanged.disconnect(this.follow, this);
+    this.parts.settings.changed.disconnect(this.tell, this);
     this.listeners.clear();
   }
 

@@ -66,7 +66,13 @@ const plugin: JupyterFrontEndPlugin<void> = {
       hasMainArea: labShell !== null,
       dialogs: dialogs ?? new SessionContextDialogs({ translator: words }),
     };
-    const says = { say: (text: string, ...values: string[]) => trans.__(text, ...values), locale: parts.locale };
+    const says = {
+      say: (text: string, ...values: string[]) => trans.__(text, ...values),
+      locale: parts.locale,
+      get unit() {
+        return settings.choices.unit;
+      },
+    };
 
     const sidebar = new CarbonPanel(parts);
     app.shell.add(sidebar, 'right', { rank: 900, type: 'Carbon' });
@@ -84,11 +90,15 @@ const plugin: JupyterFrontEndPlugin<void> = {
         isActive: () => settings.choices.statusBar && item.isWanted,
         activeStateChanged: turned,
       });
-      settings.changed.connect(() => turned.emit());
+      settings.changed.connect(() => {
+        item.draw();
+        turned.emit();
+      });
       documents.currentChanged.connect(() => turned.emit());
     }
     settings.changed.connect(() => {
       for (const link of documents.allLinks) link.refresh();
+      for (const command of Object.values(CommandIDs)) app.commands.notifyCommandChanged(command);
     });
     settings.load(registry, PLUGIN).catch((reason: unknown) => {
       console.warn('carbon-magic: its settings could not be read, the defaults hold.', reason);

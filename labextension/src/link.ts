@@ -6,10 +6,10 @@
 import { Kernel, KernelMessage } from '@jupyterlab/services';
 import { JSONObject } from '@lumino/coreutils';
 import { ISignal, Signal } from '@lumino/signaling';
+import { Lease } from './generated/lease.js';
 import { changed, empty, PROTOCOL, reduce } from './generated/store.js';
 import type { State, ToKernel } from './generated/types';
 import { findComms, load, sendOnControl, TARGET } from './kernel';
-import { Lease } from './lease';
 import { Runs } from './runs';
 
 const WATCH_MS = 1000;
@@ -219,6 +219,7 @@ export class Link {
     const after = reduce(this.state, data, now) as State;
     if (after === this.state) return;
     this.state = after;
+    this.lease.agree(after.terms);
     this.lease.note(this.runs.executing || after.running.length > 0, now);
     this._changed.emit();
   }
@@ -267,12 +268,12 @@ export class Link {
       if (status !== 'autorestarting') this.ended = this.state.totals ? this.state : this.ended;
       this.drop(
         status === 'autorestarting'
-          ? { ...(this.ended ?? this.state), face: 'dead', detail: null }
+          ? { ...(this.ended ?? this.state), face: 'dead', detail: null, heard_at: Date.now() }
           : { ...blank(this.state), face: 'looking' },
       );
       this.pending = true;
     } else if (status === 'dead') {
-      this.drop({ face: 'dead', detail: null });
+      this.drop({ face: 'dead', detail: null, heard_at: Date.now() });
     } else if (status === 'idle' && this.pending) {
       this.pending = false;
       void this.probe();

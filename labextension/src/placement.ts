@@ -3,6 +3,7 @@
  * same execution: cleared outputs, a copy and the other half of a split cell have no figure. Pure.
  */
 import type { Cell } from './generated/types';
+import { digest, Ran } from './ran.js';
 
 /** What is known of one execution. */
 export interface Execution {
@@ -25,12 +26,22 @@ export interface Placed {
 }
 
 /** The execution whose figure the cell shows, or null. */
-export function placed(standing: Standing, execution: Execution | undefined): Placed | null {
+export function placed(standing: Standing, execution: Execution | undefined, ran?: Ran): Placed | null {
   if (!execution || execution.cell.cell_id !== standing.id) return null;
   const running = execution.cell.status === 'running';
   if (!running && execution.cell.execution_count !== standing.executionCount) return null;
-  const edited = !running && execution.source !== null && execution.source !== standing.source;
-  return { execution, edited };
+  return { execution, edited: !running && isEdited(standing, execution.source, ran) };
+}
+
+/** Where the code that ran was not seen by this page, the digest that one before it has kept tells. */
+function isEdited(standing: Standing, source: string | null, ran: Ran | undefined): boolean {
+  if (source !== null) return source !== standing.source;
+  return ran !== undefined && ran.count === standing.executionCount && ran.code !== digest(standing.source);
+}
+
+/** Whether what the cell shows is known to have run while tracking was off. */
+export function untracked(standing: Standing, ran: Ran | undefined): boolean {
+  return ran?.tracked === false && ran.count === standing.executionCount;
 }
 
 /** What goes into a notebook's metadata where the setting says so. */

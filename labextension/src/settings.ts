@@ -6,11 +6,19 @@ export interface Choices {
   startTracking: 'never' | 'ask' | 'always';
   badges: 'off' | 'on' | 'file';
   tint: boolean;
+  unit: 'auto' | 'Wh' | 'J';
   statusBar: boolean;
   keepLive: boolean;
 }
 
-const DEFAULTS: Choices = { startTracking: 'ask', badges: 'on', tint: false, statusBar: true, keepLive: false };
+const DEFAULTS: Choices = {
+  startTracking: 'ask',
+  badges: 'on',
+  tint: false,
+  unit: 'auto',
+  statusBar: true,
+  keepLive: false,
+};
 
 export class Settings {
   choices: Choices = DEFAULTS;

@@ -14,7 +14,7 @@ const STALE_MS = 10_000;
 export class StatusItem extends Widget {
   constructor(
     private readonly documents: Documents,
-    private readonly host: Pick<Host, 'say' | 'locale'>,
+    private readonly host: Pick<Host, 'say' | 'locale' | 'unit'>,
     open: () => void,
   ) {
     super({ node: document.createElement('button') });
@@ -40,7 +40,8 @@ export class StatusItem extends Widget {
     this.draw();
   }
 
-  private draw(): void {
+  /** Draws it anew: what it is written in may have changed. */
+  draw(): void {
     window.clearTimeout(this.timer);
     const state = this.link?.state;
     this.node.hidden = !state;

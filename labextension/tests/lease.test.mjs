@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Lease, LOST_MS, QUIET_MS, RENEW_MS } from '../lib/lease.js';
+import { Lease, LOST_MS, TERMS } from '../lib/generated/lease.js';
+
+const QUIET_MS = TERMS.quiet_s * 1000;
+const RENEW_MS = (TERMS.lease_s * 2000) / 3;
 
 function watched() {
   const said = [];
@@ -24,7 +27,6 @@ test('while a cell runs the lease never gets a minute old', () => {
   for (; now <= 300_000; now += 1000) lease.update(now, true);
   times.push(now);
   assert.ok(times.every((time, at) => at === 0 || time - times[at - 1] < 60_000));
-  assert.ok(RENEW_MS < 60_000);
 });
 
 test('renewals stop soon after the last cell, and the next cell begins them anew', () => {
@@ -76,4 +78,34 @@ test('silence is lost contact only while a cell runs and ticks are owed', () => 
   assert.equal(lease.silence(LOST_MS + 1, LOST_MS), null);
   lease.note(false, LOST_MS + 1);
   assert.equal(lease.silence(LOST_MS + 2, 0), null);
+});
+
+test('the times are those that the kernel tells', () => {
+  const { lease, said } = watched();
+  lease.agree({ lease_s: 30, quiet_s: 5, keep_live: false });
+  lease.note(true, 0);
+  for (let now = 0; now <= 60_000; now += 1000) lease.update(now, true);
+  assert.equal(said.length, 4);
+  lease.note(false, 60_000);
+  assert.equal(lease.silence(64_999, 60_000), null);
+  assert.equal(lease.silence(65_000, 60_000), 'paused');
+  lease.agree({ lease_s: 30, quiet_s: 5, keep_live: true });
+  assert.equal(lease.silence(1e9, 0), null);
+});
+
+test('whose word would wait for the cell says nothing while one runs, and at once when it has ended', () => {
+  const said = [];
+  const lease = new Lease((word) => said.push(word), { patient: true });
+  lease.note(true, 0);
+  for (let now = 0; now <= 300_000; now += 1000) lease.update(now, true);
+  assert.deepEqual(said, ['lease']);
+  lease.note(false, 300_000);
+  lease.update(300_000, true);
+  assert.deepEqual(said, ['lease', 'lease']);
+});
+
+test('who is heard is not paused', () => {
+  const { lease } = watched();
+  assert.equal(lease.silence(100_000, 99_000), null);
+  assert.equal(lease.silence(100_000, null), 'paused');
 });

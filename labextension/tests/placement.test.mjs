@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { kept, placed } from '../lib/placement.js';
+import { kept, placed, untracked } from '../lib/placement.js';
+import { digest } from '../lib/ran.js';
 
 const cell = {
   record_id: 'r',
@@ -33,6 +34,24 @@ test('a duplicate has another id, a cleared cell no number, an undone one its ow
 test('a changed source is said, and taken back when it is as it ran', () => {
   assert.equal(placed({ ...standing, source: 'x = 2' }, execution).edited, true);
   assert.equal(placed({ ...standing, source: 'x = 2' }, { ...execution, source: null }).edited, false);
+});
+
+test('what a page before this one saw run tells whether it was edited since', () => {
+  const unseen = { ...execution, source: null };
+  const ran = { count: 3, code: digest('x = 1'), tracked: true };
+  assert.equal(placed(standing, unseen, ran).edited, false);
+  assert.equal(placed({ ...standing, source: 'x = 2' }, unseen, ran).edited, true);
+  assert.equal(placed({ ...standing, source: 'x = 2' }, unseen, { ...ran, count: 2 }).edited, false);
+});
+
+test('not tracked is what ran so and is still shown', () => {
+  const ran = { count: 3, code: '', tracked: false };
+  assert.equal(untracked(standing, ran), true);
+  assert.equal(untracked({ ...standing, executionCount: null }, ran), false);
+  assert.equal(untracked({ ...standing, executionCount: 4 }, ran), false);
+  assert.equal(untracked(standing, { ...ran, tracked: true }), false);
+  assert.equal(untracked(standing, { ...ran, tracked: null }), false);
+  assert.equal(untracked(standing, undefined), false);
 });
 
 test('a running cell shows its figure whatever number stands there', () => {

@@ -211,6 +211,21 @@ class Lab:
         """Waits for a condition in the page."""
         self.page.wait_for_function(condition, arg=list(values), timeout=timeout_ms)
 
+    @contextmanager
+    def setting(self, key: str, chosen: str, after: str) -> Iterator[None]:
+        """A setting of ours, chosen by its words in JupyterLab's own form, and then set back."""
+        self._set(key, chosen)
+        try:
+            yield
+        finally:
+            self._set(key, after)
+
+    def _set(self, key: str, chosen: str) -> None:
+        name = self.book.first.evaluate("() => window.jupyterapp.shell.currentWidget.title.label")
+        self.command("settingeditor:open", query="Carbon")
+        self.page.locator(f"select[id='jp-SettingsEditor-carbon-magic:plugin_{key}']").select_option(label=chosen)
+        self.page.get_by_role("tab", name=name).click()
+
     def shoot(self, name: str) -> None:
         SCREENSHOTS.mkdir(exist_ok=True)
         self.page.screenshot(path=SCREENSHOTS / f"{name}.png")

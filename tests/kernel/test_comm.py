@@ -227,6 +227,37 @@ def test_the_chart_is_made_once_for_all_who_ask(front: Front) -> None:
     assert front.kernel.ask(f"type({LINK}._chart.children[0]).__name__") == "'Figure'"
 
 
+TWO_PANELS = f"""\
+from carbon_magic.views.panel import panel as _panel
+_panels = [_panel({LINK}) for _ in range(2)]
+_told = []
+for _number, _one in enumerate(_panels):
+    _one.send = lambda message, number=_number: _told.append((number, message))
+"""
+
+
+def test_panels_of_one_kernel_are_told_of_its_cells_until_they_are_closed(front: Front) -> None:
+    front.load()
+    installed = front.kernel.ask("all(map(__import__('importlib.util').util.find_spec, ('bqplot', 'anywidget')))")
+    if installed != "True":
+        pytest.skip("the panel needs bqplot and anywidget")
+    front.kernel.run(TWO_PANELS, allow_error=False)
+    front.kernel.run("6 * 7  # the answer\n1", allow_error=False)
+    front.until("record", lambda data: data["totals"] is not None)
+    told = "{number for number, told in _told if told.get('cell', {}).get('code') == '6 * 7  # the answer'}"
+    for _ in range(20):
+        if front.kernel.ask(told) == "{0, 1}":
+            break
+        time.sleep(0.5)
+    assert front.kernel.ask(told) == "{0, 1}"
+    # The comm's own front end has the notebook.
+    assert all("code" not in data["cell"] for data in front.heard if data["type"] == "record")
+    front.kernel.run("[one.close() for one in _panels]", silent=True, store_history=False, allow_error=False)
+    front.say({"type": "hello", "protocol": 1, "version": ""})
+    front.until("history")
+    assert front.kernel.ask(f"len({LINK}._listeners)") == "0"
+
+
 def test_a_comm_that_is_closed_leaves_the_widgets_their_leases(front: Front) -> None:
     front.load()
     front.say({"type": "lease", "view": "test"})

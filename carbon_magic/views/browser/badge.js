@@ -3,7 +3,7 @@
  * The words under an executed cell and in the status bar, with the level of their tint: energy first, the share of the
  * session only from a tenth on. Pure: the labextension draws them.
  */
-import { formats, NBSP } from './format.js';
+import { formatsOf, NBSP } from './format.js';
 import { regionKnown } from './region.js';
 import { mainProvenance } from './totals.js';
 
@@ -45,7 +45,7 @@ function exceptionOf(provenance) {
 /**
  * @param {Cell | null} cell Null for a cell that ran while tracking was off.
  * @param {Totals | null} totals
- * @param {Pick<Host, 'say' | 'locale'>} host
+ * @param {Pick<Host, 'say' | 'locale' | 'unit'>} host
  * @param {{edited?: boolean}} [more] Whether its source has changed since it ran.
  * @returns {BadgeText}
  */
@@ -53,7 +53,7 @@ export function badgeText(cell, totals, host, more = {}) {
   const say = host.say.bind(host);
   if (!cell)
     return { figure: '', rest: say('not tracked'), text: say('not tracked'), exception: null, heat: 0, title: '' };
-  const format = formats(host.locale);
+  const format = formatsOf(host);
   const took = format.duration(cell.duration_s);
   /** @type {Record<Cell['status'], string>} */
   const times = {
@@ -100,12 +100,12 @@ function rangeWords(written, say, after = '') {
 
 /**
  * @param {State} state
- * @param {Pick<Host, 'say' | 'locale'>} host
+ * @param {Pick<Host, 'say' | 'locale' | 'unit'>} host
  * @returns {StatusText}
  */
 export function statusText(state, host) {
   const say = host.say.bind(host);
-  const format = formats(host.locale);
+  const format = formatsOf(host);
   const { totals } = state;
   const live = state.face === 'tracking' || state.face === 'lost' || state.face === 'versions';
   if (!live)

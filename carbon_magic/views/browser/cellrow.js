@@ -6,7 +6,7 @@
 import { DOMAINS } from './checked.js';
 import { attr, el, keyed, setStyle, setText } from './dom.js';
 import { prompt } from './faces.js';
-import { formats, NBSP, NOT_YET } from './format.js';
+import { formatsOf, NBSP, NOT_YET } from './format.js';
 import { cellName } from './ranking.js';
 
 /** @typedef {import('./types.js').Cell} Cell */
@@ -75,7 +75,7 @@ function latest(cell, host) {
  * @param {Host} host
  */
 export function drawCellRow(node, line, longest, host) {
-  const format = formats(host.locale);
+  const format = formatsOf(host);
   const inside = /** @type {HTMLElement} */ (node.firstElementChild);
   const [number, code, energy, share, bar] = /** @type {HTMLElement[]} */ (Array.from(inside.children));
   const { cell } = line;

@@ -11,6 +11,7 @@
 /** @typedef {import('./types.js').Region} Region */
 /** @typedef {import('./types.js').Sample} Sample */
 /** @typedef {import('./types.js').Source} Source */
+/** @typedef {import('./types.js').Terms} Terms */
 /** @typedef {import('./types.js').Totals} Totals */
 /** @typedef {Record<string, unknown>} Fields */
 
@@ -130,6 +131,21 @@ export function regionOf(value) {
 }
 
 /**
+ * What is said of leases, within what is sensible: no view asks all the time, and none keeps a kernel from being culled.
+ * @param {unknown} value
+ * @returns {Terms | null}
+ */
+export function termsOf(value) {
+  const fields = fieldsOf(value);
+  const lease = fields && numberOf(fields.lease_s);
+  const quiet = fields && numberOf(fields.quiet_s);
+  if (!fields || lease === null || quiet === null) return null;
+  const within = (/** @type {number} */ seconds, /** @type {number} */ least, /** @type {number} */ most) =>
+    Math.min(Math.max(seconds, least), most);
+  return { lease_s: within(lease, 15, 600), quiet_s: within(quiet, 1, 30), keep_live: fields.keep_live === true };
+}
+
+/**
  * @param {unknown} value
  * @returns {Totals | null}
  */
@@ -205,6 +221,7 @@ export function cellOf(value) {
     domains,
     provenance: provenanceOf(fields.provenance),
     below_resolution: fields.below_resolution === true,
+    code: textOf(fields.code, LONGEST_NAME),
   };
 }
 

@@ -3,7 +3,7 @@
  * The words of every state: one sentence, at most one action, and only those actions that the host can do. Pure, so that
  * the same words stand in the sidebar, inline and in tests.
  */
-import { formats } from './format.js';
+import { formatsOf } from './format.js';
 import { PROTOCOL } from './store.js';
 
 /** @typedef {import('./types.js').Host} Host */
@@ -106,7 +106,7 @@ export function faceWords(state, host) {
     case 'refused':
       return {
         title: say('Tracking could not start'),
-        words: asSentence(state.detail ?? ''),
+        words: asSentence(state.detail ? say(state.detail) : ''),
         action: actionIf(say('Try again'), (act.retry ?? act.start)?.bind(act)),
       };
     case 'missing':
@@ -123,6 +123,13 @@ export function faceWords(state, host) {
         title: at ? say('The kernel died at %1', at) : say('The kernel died'),
         words: upToThen(state, host),
         action: actionIf(say('Restart kernel'), act.restart?.bind(act)),
+      };
+    }
+    case 'ended': {
+      const at = timeOf(state, host, false);
+      return {
+        title: at ? say('This session ended at %1', at) : say('This session has ended'),
+        words: upToThen(state, host),
       };
     }
     default:
@@ -147,7 +154,7 @@ function asSentence(reason) {
 function upToThen(state, host) {
   const energy = state.totals?.energy_j;
   if (!energy) return host.say('Its records are kept.');
-  const format = formats(host.locale);
+  const format = formatsOf(host);
   const grams = state.totals?.emissions_known ? state.totals.emissions_g : null;
   const figures = format.energyRange(energy, { digits: isMostlyMeasured(state) ? 3 : 2 }).best;
   if (!grams) return host.say('Up to then: %1. Its records are kept.', figures);

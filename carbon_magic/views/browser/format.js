@@ -6,12 +6,14 @@
  * Number and unit stand on one line.
  */
 import { powerOfTen, ratioOf, significant } from './decimal.js';
-import { ENERGY, INTENSITY, inUnit, MASS, PLAIN, POWER, prefixFor } from './units.js';
+import { energyStyle, INTENSITY, inUnit, MASS, PLAIN, POWER, prefixFor } from './units.js';
 
 /** @typedef {import('./decimal.js').Ratio} Ratio */
 /** @typedef {import('./decimal.js').Rounding} Rounding */
 /** @typedef {import('./decimal.js').Rounded} Rounded */
+/** @typedef {import('./types.js').Host} Host */
 /** @typedef {import('./types.js').Range} Range */
+/** @typedef {import('./units.js').EnergyUnit} EnergyUnit */
 /** @typedef {import('./units.js').Style} Style */
 /**
  * A figure with its bounds, each without a unit, and the unit they share.
@@ -172,10 +174,10 @@ function makeFormats(locale) {
 
   return {
     number,
-    /** Joules: `4.6 Wh`. @param {number} joules */
-    energy: (joules) => best(joules, ENERGY),
-    /** @param {Range} joules @param {{digits?: number, atLeast?: number}} [headline] */
-    energyRange: (joules, headline) => written(joules, ENERGY, headline),
+    /** Joules: `4.6 Wh`. @param {number} joules @param {EnergyUnit} [unit] */
+    energy: (joules, unit) => best(joules, energyStyle(unit)),
+    /** @param {Range} joules @param {{digits?: number, atLeast?: number}} [headline] @param {EnergyUnit} [unit] */
+    energyRange: (joules, headline, unit) => written(joules, energyStyle(unit), headline),
     /** Grams: `0.19 g`. @param {number} grams */
     mass: (grams) => best(grams, MASS),
     /** @param {Range} grams @param {{digits?: number, atLeast?: number}} [headline] */
@@ -217,14 +219,41 @@ function makeFormats(locale) {
       if (minutes < 60) return `${minutes}:${two(gone % 60)}`;
       return `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(gone % 60)}`;
     },
-    /** Below its sensor's resolution: `≈ 0.3 mWh`. The sign means this and nothing else. @param {number} joules */
-    aboutEnergy: (joules) => about(joules, ENERGY),
+    /**
+     * Below its sensor's resolution: `≈ 0.3 mWh`. The sign means this and nothing else.
+     * @param {number} joules
+     * @param {EnergyUnit} [unit]
+     */
+    aboutEnergy: (joules, unit) => about(joules, energyStyle(unit)),
     /** @param {number} grams */
     aboutMass: (grams) => about(grams, MASS),
   };
 }
 
 /** @typedef {ReturnType<typeof makeFormats>} Formats */
+
+/** @type {WeakMap<object, Formats & {notYetEnergy: () => string}>} */
+const OF_HOSTS = new WeakMap();
+
+/**
+ * The figures as a host wants them: in its language, and energy in the unit that it wants at the time of writing.
+ * @param {Pick<Host, 'locale' | 'unit'>} host
+ */
+export function formatsOf(host) {
+  let made = OF_HOSTS.get(host);
+  if (!made) {
+    const format = formats(host.locale);
+    made = {
+      ...format,
+      energy: (joules) => format.energy(joules, host.unit),
+      energyRange: (joules, headline) => format.energyRange(joules, headline, host.unit),
+      aboutEnergy: (joules) => format.aboutEnergy(joules, host.unit),
+      notYetEnergy: () => NOT_YET + NBSP + energyStyle(host.unit).units[energyStyle(host.unit).base].name,
+    };
+    OF_HOSTS.set(host, made);
+  }
+  return made;
+}
 
 /**
  * @param {Rounded} value

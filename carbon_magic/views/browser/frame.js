@@ -89,9 +89,10 @@ export function mount(root, host, parts = {}) {
     if (hadFocus) (words ? (face.querySelector('button') ?? face.querySelector('h3')) : totals)?.focus();
 
     drawNotice(state);
-    const known = words === null || (state.face === 'dead' && state.totals !== null);
+    const over = state.face === 'dead' || state.face === 'ended';
+    const known = words === null || (over && state.totals !== null);
     const whole = known && state.face !== 'versions';
-    show(power.element, whole && !state.partial && state.face !== 'dead');
+    show(power.element, whole && !state.partial && !over);
     show(cells.element, whole && !state.partial);
     show(whatIf.element, known && state.region !== null);
     show(sources.element, whole && state.sources.length > 0);

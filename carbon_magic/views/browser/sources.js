@@ -22,7 +22,8 @@ export function sourcesAnswer(host) {
   }
   const known = sources.filter((line) => line.domain !== 'grid' && line.provenance !== null);
   const measured = known.filter((line) => line.provenance === 'measured');
-  return known.length ? host.say('%1 of %2 measured', String(measured.length), String(known.length)) : '';
+  const write = (/** @type {number} */ count) => formats(host.locale).number(count, 0);
+  return known.length ? host.say('%1 of %2 measured', write(measured.length), write(known.length)) : '';
 }
 
 /**

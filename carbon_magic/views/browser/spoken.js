@@ -15,6 +15,14 @@ const SPOKEN_UNITS = {
   MWh: '%1 megawatt-hours',
   GWh: '%1 gigawatt-hours',
   TWh: '%1 terawatt-hours',
+  µJ: '%1 microjoules',
+  mJ: '%1 millijoules',
+  J: '%1 joules',
+  kJ: '%1 kilojoules',
+  MJ: '%1 megajoules',
+  GJ: '%1 gigajoules',
+  TJ: '%1 terajoules',
+  PJ: '%1 petajoules',
   µg: '%1 micrograms',
   mg: '%1 milligrams',
   g: '%1 grams',
@@ -37,16 +45,17 @@ export function spokenFigure(figure, unit, say) {
  * Whole seconds gone.
  * @param {number} seconds
  * @param {Say} say
+ * @param {(count: number) => string} write A whole number in the reader's digits.
  * @returns {string}
  */
-export function spokenDuration(seconds, say) {
+export function spokenDuration(seconds, say, write) {
   const gone = Math.floor(seconds);
   const parts = [];
   const hours = Math.floor(gone / 3600);
   const minutes = Math.floor(gone / 60) % 60;
-  if (hours) parts.push(hours === 1 ? say('1 hour') : say('%1 hours', String(hours)));
-  if (minutes) parts.push(minutes === 1 ? say('1 minute') : say('%1 minutes', String(minutes)));
+  if (hours) parts.push(hours === 1 ? say('1 hour') : say('%1 hours', write(hours)));
+  if (minutes) parts.push(minutes === 1 ? say('1 minute') : say('%1 minutes', write(minutes)));
   if (!hours && (gone % 60 || !minutes))
-    parts.push(gone === 1 ? say('1 second') : say('%1 seconds', String(gone % 60)));
+    parts.push(gone === 1 ? say('1 second') : say('%1 seconds', write(gone % 60)));
   return parts.join(' ');
 }

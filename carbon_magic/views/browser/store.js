@@ -5,7 +5,7 @@
  * no notebook is open, that the kernel died) by `changed`.
  */
 import { cellOf, cellsOf, fieldsOf, idOf, listOf, nameOf } from './checked.js';
-import { numberOf, regionOf, samplesOf, sourcesOf, textOf, totalsOf } from './checked.js';
+import { numberOf, regionOf, samplesOf, sourcesOf, termsOf, textOf, totalsOf } from './checked.js';
 import { MOST_SAMPLES, thinned, withSamples } from './samples.js';
 
 /** @typedef {import('./types.js').State} State */
@@ -46,6 +46,7 @@ export function empty() {
     cells_energy_j: null,
     samples: [],
     regions: [],
+    terms: null,
   };
 }
 
@@ -121,6 +122,7 @@ function afterState(state, fields, session, heardAt) {
         .filter(Boolean)
     ),
     regions: /** @type {unknown[][]} */ (listOf(fields.regions, MOST_REGIONS).filter(Array.isArray)),
+    terms: termsOf(fields.leases),
   };
   // A session's own opening message is where it begins; later ones come in the middle of what is known.
   if (!known) after.partial = false;

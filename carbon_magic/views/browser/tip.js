@@ -4,7 +4,7 @@
  * its life-cycle figure was made. The published direct figure is shown as what it is, not comparable.
  */
 import { el, show } from './dom.js';
-import { CO2E, formats, NBSP } from './format.js';
+import { CO2E, formatsOf, NBSP } from './format.js';
 import { JOULES_PER_KWH, ratioRange } from './ratios.js';
 
 /** @typedef {import('./types.js').Host} Host */
@@ -20,7 +20,7 @@ import { JOULES_PER_KWH, ratioRange } from './ratios.js';
  */
 export function tipNodes(host, item, here, energy) {
   const say = host.say.bind(host);
-  const format = formats(host.locale);
+  const format = formatsOf(host);
   const { row } = item;
   const small = (/** @type {string} */ text) => el('span', { class: 'cbm-small' }, text);
   const line = (/** @type {(string | Node | false)[]} */ ...children) => el('div', {}, ...children);

@@ -6,7 +6,7 @@
  */
 import { attr, el, icon, setStyle, setText, show, watch } from './dom.js';
 import { clock, isMostlyMeasured, prompt } from './faces.js';
-import { CO2E, formats, NBSP, NOT_YET, unbroken } from './format.js';
+import { CO2E, formatsOf, NBSP, NOT_YET, unbroken } from './format.js';
 import { regionKnown, regionNodes } from './region.js';
 import { spokenDuration, spokenFigure } from './spoken.js';
 
@@ -34,7 +34,7 @@ import { spokenDuration, spokenFigure } from './spoken.js';
  */
 export function mountTotals(root, host) {
   const say = host.say.bind(host);
-  const format = formats(host.locale);
+  const format = formatsOf(host);
   const scope = el('span', {
     title: say(
       'CPU, GPU and memory: this kernel’s share. Not the screen, disks, cooling or the making of the machine.',
@@ -59,13 +59,14 @@ export function mountTotals(root, host) {
     el('div', { class: 'cbm-Lines' }, running.element, region.element, equivalent.element),
   );
 
-  /** The least prefixes of this session's headline. */
-  let least = { session: /** @type {string | null} */ (null), energy: 0, emissions: 0, span: 0 };
+  /** The least prefixes of this session's headline, in the unit that it is written in. */
+  let least = { key: '', energy: 0, emissions: 0, span: 0 };
   let since = { at: /** @type {number | null} */ (null), text: '' };
   const draw = () => {
     const state = host.state();
     const { totals } = state;
-    if (least.session !== state.session_id) least = { session: state.session_id, energy: 0, emissions: 0, span: 0 };
+    const key = `${state.session_id} ${host.unit}`;
+    if (least.key !== key) least = { key, energy: 0, emissions: 0, span: 0 };
     setText(scope, scopeWords(state));
     drawFigure(energy, energyWords(state));
     drawFigure(emissions, emissionsWords(state));
@@ -96,7 +97,8 @@ export function mountTotals(root, host) {
    */
   function energyWords(state) {
     const range = state.totals?.energy_j ?? null;
-    if (!range) return { ...notYet('Wh', say('Energy: not yet known')), below: say('first figures in a second') };
+    const [, wanted] = splitUnit(format.notYetEnergy());
+    if (!range) return { ...notYet(wanted, say('Energy: not yet known')), below: say('first figures in a second') };
     const measured = isMostlyMeasured(state);
     const written = format.energyRange(range, { digits: measured ? 3 : 2, atLeast: least.energy });
     least.energy = written.prefix;
@@ -184,14 +186,14 @@ export function mountTotals(root, host) {
       setText(main, cell.execution_count === null && cell.label ? cell.label : prompt(cell.execution_count));
       setText(more, cells.length > 1 ? `, ${say('%1 more', format.number(cells.length - 1, 0))}` : '');
       const spent = cell.energy_j && (cell.below_resolution ? format.aboutEnergy : format.energy)(cell.energy_j[1]);
-      setText(figures, `${format.running(cell.duration_s)} · ${spent ?? `${NOT_YET}${NBSP}Wh`}`);
+      setText(figures, `${format.running(cell.duration_s)} · ${spent ?? format.notYetEnergy()}`);
       attr(
         element,
         'aria-label',
         say(
           'Cell %1 is running: %2, %3 so far',
           cell.execution_count === null ? '' : String(cell.execution_count),
-          spokenDuration(cell.duration_s, say),
+          spokenDuration(cell.duration_s, say, (count) => format.number(count, 0)),
           spent ? spokenFigure(...splitUnit(spent), say) : say('energy not yet known'),
         ),
       );

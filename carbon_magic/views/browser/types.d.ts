@@ -72,6 +72,8 @@ export interface Cell {
   /** Its weakest. */
   provenance: Provenance | null;
   below_resolution: boolean;
+  /** The first line of its code from the kernel's memory, told to widgets alone; null where it is not. */
+  code: string | null;
 }
 
 /** Time, then watts of CPU, GPU and DRAM; null where not known. A row of nulls is a gap. */
@@ -84,6 +86,13 @@ export interface Source {
   state: string;
   provenance: Provenance | null;
   words: string;
+}
+
+/** What the kernel says of its leases; `keep_live`: ticks go on for as long as somebody looks. */
+export interface Terms {
+  lease_s: number;
+  quiet_s: number;
+  keep_live: boolean;
 }
 
 export interface StateMessage {
@@ -99,6 +108,8 @@ export interface StateMessage {
   problems: string[];
   /** Rows that the user overrides or adds, in the form of regions.json. */
   regions: unknown[][];
+  /** How long a lease lasts, and how long after the last cell ticks go on. */
+  leases: Terms;
 }
 export interface TickMessage {
   type: 'tick';
@@ -139,7 +150,7 @@ export interface ChartMessage {
 /** Over the comm's `data`; the opening data are a StateMessage. A new session_id begins anew. */
 export type FromKernel = StateMessage | TickMessage | RecordMessage | HistoryMessage | RefusedMessage | ChartMessage;
 
-// To the kernel. A lease lasts 60 s, and to the end of the cell that runs when it is over.
+// To the kernel. A lease lasts `lease_s`, and to the end of the cell that runs when it is over.
 
 export type ToKernel =
   | { type: 'hello'; protocol: number; version: string }
@@ -165,6 +176,7 @@ export type Face =
   | 'tracking'
   | 'lost'
   | 'dead'
+  | 'ended'
   | 'versions';
 
 /** What the views draw: immutable, made by `reduce(state, message)` in store.js and by the host. */
@@ -194,6 +206,8 @@ export interface State {
   /** Thinned: 1 s for an hour, 10 s beyond. */
   samples: readonly Sample[];
   regions: unknown[][];
+  /** Null where the kernel does not tell. */
+  terms: Terms | null;
 }
 
 /** regions.json: all regions in one place, made by `tools/build_browser_regions.py`. */
@@ -230,6 +244,8 @@ export interface Host {
   say(text: string, ...values: string[]): string;
   /** A BCP 47 tag for Intl; undefined takes the browser's. */
   locale?: string;
+  /** What energy is written in; undefined is `auto`: watt-hours with a prefix that keeps the figure short. */
+  unit?: 'auto' | 'Wh' | 'J';
   /** The first line of a cell's code, from the notebook's own model or the kernel's memory. */
   excerpt?(cell: Cell): string | null;
   /** What the user chose (sections open, regions compared, filters, sorting), kept by the host. */

@@ -23,6 +23,11 @@ import { powerOfTen, ratioOfRounded, significant } from './decimal.js';
  */
 
 /**
+ * What energy is written in, as the setting has it: watt-hours with a prefix, plain watt-hours, or joules with a prefix.
+ * @typedef {'auto' | 'Wh' | 'J'} EnergyUnit
+ */
+
+/**
  * @param {[string, number][]} units Name and power of ten.
  * @param {bigint} [factor] What a unit of power 0 has in base units.
  * @param {number} [wholeFrom] The unit from which on a figure is 1 or more.
@@ -60,6 +65,21 @@ export const ENERGY = styleOf(
   ),
   { base: 2 },
 );
+/** Without a prefix a small figure has as many decimals as it needs. */
+const WATT_HOURS = styleOf(unitsOf([['Wh', 0]], 3600n), { finest: -6 });
+const JOULES = styleOf(
+  unitsOf([
+    ['µJ', -6],
+    ['mJ', -3],
+    ['J', 0],
+    ['kJ', 3],
+    ['MJ', 6],
+    ['GJ', 9],
+    ['TJ', 12],
+    ['PJ', 15],
+  ]),
+  { base: 2 },
+);
 export const MASS = styleOf(
   unitsOf([
     ['µg', -6],
@@ -89,6 +109,15 @@ export const POWER = styleOf(
 );
 export const INTENSITY = styleOf(unitsOf([['g/kWh', 0]]), { finest: 0, coarsest: 0 });
 export const PLAIN = styleOf(unitsOf([['', 0]]));
+
+/**
+ * @param {EnergyUnit} [unit]
+ * @returns {Style}
+ */
+export function energyStyle(unit) {
+  if (unit === 'J') return JOULES;
+  return unit === 'Wh' ? WATT_HOURS : ENERGY;
+}
 
 /**
  * @param {Ratio} value

@@ -37,7 +37,7 @@ export function rowNode(host, isHere, remove) {
   const say = host.say.bind(host);
   const name = el('span', { role: 'cell', class: 'cbm-Row-name' }, el('span', { class: 'cbm-Row-label' }));
   const cells = ['grid', 'mass', 'ratio'].map((part) => el('span', { role: 'cell', class: `cbm-Row-${part}` }));
-  const track = el('div', { class: 'cbm-Track', role: 'presentation' });
+  const track = el('div', { class: 'cbm-Track', role: 'cell' });
   for (const part of ['bar', 'whisker', 'dot']) track.append(el('i', { class: `cbm-Track-${part}` }));
   const note = el('span', { class: 'cbm-Track-note' }, el('span', { class: 'cbm-mod-wideOnly' }), el('span'));
   track.append(note);

@@ -202,6 +202,7 @@ export const FIXTURES = {
   refused: () =>
     changed(empty(), { face: 'refused', notebook: 'train.ipynb', detail: 'the folder for records is read-only' }),
   missing: () => changed(empty(), { face: 'missing', notebook: 'train.ipynb' }),
+  ended: () => changed(FIXTURES.example(), { face: 'ended', detail: '14:49', running: [] }),
   dead: () => changed(FIXTURES.example(), { face: 'dead', detail: '14:49', running: [] }),
   lost: () => changed(FIXTURES.example(), { face: 'lost', detail: '14:49:02' }),
   versions: () => after(opening({ protocol: 2 }), tick()),
@@ -312,6 +313,7 @@ export const FACES = [
   'refused',
   'missing',
   'dead',
+  'ended',
   'lost',
   'versions',
 ];

@@ -13,6 +13,7 @@ CELLS = [
     "%carbon panel",
     f"import time\nbegan = time.time()\nwhile time.time() < began + {WORK_S}:\n    sum(range(10_000))",
 ]
+HOSTILE = "<img src=x onerror=document.title='owned'>"
 NARROW_PX, WIDE_PX = 300, 600
 MARGIN_PX = 38
 DRAWN = "([px]) => document.querySelector('.cbm-Chart-figure .plotarea_events').getAttribute('height') === String(px)"
@@ -69,3 +70,34 @@ def test_the_inline_panel_draws_its_chart_while_a_cell_runs(lab: Lab, server: Se
     shoot(lab, panel)
     if not lab.page.evaluate("window.jupyterapp.commands.hasCommand('carbon-magic:open')"):
         lab.errors = [text for text in lab.errors if UNKNOWN_TARGET not in text]
+
+
+def test_an_inline_panel_names_the_cells_and_stays_when_its_kernel_is_gone(lab: Lab, server: Server) -> None:
+    kill = "import os\nos.kill(os.getpid(), 9)"
+    lab.open(server.notebook("gone.ipynb", [*CELLS[:2], f'"{HOSTILE}"', kill]), panel=False)
+    for index in range(3):
+        lab.run(index)
+    panel = lab.book.locator(".cbm-Panel")
+    # What ran is named by the kernel's memory, and stays text.
+    expect(panel.get_by_role("group", name=re.compile(rf'^Cell \[3\]: "{re.escape(HOSTILE)}"'))).to_be_visible()
+    assert panel.locator("img").count() == 0
+    assert lab.page.title() != "owned"
+    expect(panel.get_by_text("Paused while the kernel is idle.")).to_be_visible(timeout=30_000)
+    lab.run(3)
+    expect(panel.get_by_role("heading", name=re.compile(r"^The kernel died at \d"))).to_be_visible()
+    expect(panel.get_by_text(re.compile("^Up to then: "))).to_be_visible()
+    lab.page.get_by_role("button", name="Ok").click()
+    expect(panel.get_by_role("button", name="Restart kernel")).to_have_count(0)  # not from here
+    panel.get_by_role("button", name=re.compile("^What if elsewhere")).click()
+    search = panel.get_by_role("combobox", name="Search regions by name or id")
+    search.fill("norway")
+    search.press("Enter")
+    expect(panel.get_by_role("row", name=re.compile("^Norway"))).to_be_visible(timeout=1000)
+    lab.shoot("inline-dead")
+
+    for index in range(2):
+        lab.run(index)
+    expect(panel.get_by_role("heading", name="Power")).to_be_visible()
+    lab.page.evaluate("() => void window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    expect(panel.get_by_role("heading", name=re.compile(r"^This session ended at \d"))).to_be_visible()
+    lab.until("() => window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'")

@@ -112,3 +112,27 @@ def test_the_headline_has_three_digits_and_its_prefix_only_goes_up(panels: Panel
     assert plain(panels.page.evaluate(write, [4.128, 0])) == "4.13 Wh"
     assert plain(panels.page.evaluate(write, [0.4128, 0])) == "0.41 Wh"
     assert plain(panels.page.evaluate(write, [0.05, 2])) == "0.05 Wh"
+
+
+@pytest.mark.parametrize(
+    ("unit", "joules", "text", "about"),
+    [
+        ("auto", 16560, "4.6 Wh", "≈ 4.6 Wh"),
+        ("J", 16560, "17 kJ", "≈ 17 kJ"),
+        ("J", 0.3, "0.30 J", "≈ 0.3 J"),
+        ("J", 1e-4, "0.10 mJ", "≈ 0.1 mJ"),
+        ("J", 3.6e12, "3.6 TJ", "≈ 3.6 TJ"),
+        ("J", 0, "0 J", "≈ 0 J"),
+        ("Wh", 16560, "4.6 Wh", "≈ 4.6 Wh"),
+        ("Wh", 1.08, "0.00030 Wh", "≈ 0.0003 Wh"),
+        ("Wh", 1e-4, "<0.000001 Wh", "≈ <0.000001 Wh"),
+        ("Wh", 4.5e7, "12,000 Wh", "≈ 12,000 Wh"),
+    ],
+)
+def test_energy_is_written_in_the_unit_that_is_wanted(
+    panels: Panels, unit: str, joules: float, text: str, about: str
+) -> None:
+    write = """([unit, joules]) => {
+      const format = harness.format.formatsOf({ locale: 'en', unit });
+      return [format.energy(joules), format.aboutEnergy(joules)]; }"""
+    assert [plain(one) for one in panels.page.evaluate(write, [unit, joules])] == [text, about]

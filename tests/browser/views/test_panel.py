@@ -32,6 +32,27 @@ def test_totals_say_range_and_provenance(panels: Panels) -> None:
     assert panel.locator(".cbm-assumed", has_text="France").get_attribute("title") == "Assumed: from the time zone"
 
 
+def test_the_unit_of_energy_changes_at_once(panels: Panels) -> None:
+    panel = panels.show("example", open=["cells"])
+    panels.do("(shown) => { shown.host.unit = 'J'; shown.change({}); }")
+    label = panel.locator(".cbm-Figure").first.get_attribute("aria-label")
+    assert label == "Energy: 0.15 megajoules, between 0.12 and 0.19"
+    expect(panel.get_by_role("group", name=re.compile("^Cell 12 is running: .*, 25 kilojoules so far"))).to_be_visible()
+    assert not re.search(r"\d [mk]?Wh", plain(panel.inner_text()))
+    panels.do("(shown) => { shown.host.unit = 'Wh'; shown.change({}); }")
+    expect(panel.get_by_role("group", name="Energy: 41.3 watt-hours, between 34 and 52")).to_be_visible()
+
+
+@pytest.mark.parametrize("fixture", ["example", "unknown"])
+@pytest.mark.parametrize("width", [250, 290, 600])
+def test_the_answer_in_a_closed_heading_is_never_cut(panels: Panels, fixture: str, width: int) -> None:
+    panel = panels.show(fixture, open=[], width=width)
+    for heading in panel.get_by_role("heading", level=3).all():
+        fits = "(node) => [node.scrollWidth <= node.clientWidth, node.offsetHeight]"
+        assert heading.locator(".cbm-Section-aside").evaluate(fits)[0], heading.inner_text()
+        assert heading.evaluate(fits)[1] == 32
+
+
 def test_without_a_region_the_range_alone_is_the_headline(panels: Panels) -> None:
     panel = panels.show("unknown", open=["sources"])
     label = "Emissions: somewhere between 0.05 and 5.9 grams; the region is unknown"

@@ -9,7 +9,7 @@ from browser.views_page import SCREENSHOTS, Panels, plain
 from playwright.sync_api import expect
 
 WIDTHS = (250, 280, 300, 440, 600)
-FACES = ["none", "language", "off", "looking", "starting", "refused", "missing", "dead", "lost", "versions"]
+FACES = ["none", "language", "off", "looking", "starting", "refused", "missing", "dead", "ended", "lost", "versions"]
 TRACKING = [
     *["example", "paused", "partial", "problem", "first", "oneCell"],
     *["unknown", "many", "day", "huge", "tiny", "hostile"],
