@@ -7,8 +7,9 @@ import { Notebook, NotebookActions, NotebookPanel } from '@jupyterlab/notebook';
 import { JSONExt, JSONObject } from '@lumino/coreutils';
 import { PanelLayout, Widget } from '@lumino/widgets';
 import { Document, Documents } from './documents';
-import { badgeText } from './generated/badge.js';
+import { badgeText, HEAT } from './generated/badge.js';
 import { cellOf } from './generated/checked.js';
+import { attr, setText } from './generated/dom.js';
 import type { Cell, Face, Host, State } from './generated/types';
 import { Link } from './link';
 import { Execution, kept, placed, Standing, untracked } from './placement';
@@ -94,6 +95,8 @@ class Painter {
       this.link?.changed.disconnect(this.take, this);
       this.link = link;
       this.taken = new Set();
+      this.cells = null;
+      this.whole = true;
       link?.changed.connect(this.take, this);
     }
     this.take();
@@ -124,7 +127,13 @@ class Painter {
     this.later();
   }
 
+  /** All are drawn anew at the next frame. */
   later(): void {
+    this.whole = true;
+    this.soon();
+  }
+
+  private soon(): void {
     if (this.frame || this.panel.isDisposed) return;
     this.frame = requestAnimationFrame(() => {
       this.frame = 0;
@@ -136,9 +145,15 @@ class Painter {
     const state = this.link?.state;
     const session = state?.session_id;
     if (!state || !session) return;
+    // A tick changes the badges of what runs, and shares of the session; the others stay as they are.
+    if (!this.wasTracked || session !== this.session) this.whole = true;
     this.wasTracked = true;
-    for (const cell of [...state.cells.values(), ...state.running]) {
+    this.session = session;
+    const ended = state.cells === this.cells ? [] : [...state.cells.values()];
+    this.cells = state.cells;
+    for (const cell of [...ended, ...state.running]) {
       if (!cell.cell_id || (cell.status !== 'running' && this.taken.has(cell.record_id))) continue;
+      this.due.add(cell.cell_id);
       const before = this.executions.get(cell.cell_id);
       const newer = !before || before.session !== session || before.cell.started_at <= cell.started_at;
       if (cell.status !== 'running') {
@@ -149,14 +164,22 @@ class Painter {
       const source = cell.execution_count === null ? null : (this.link?.sources.get(cell.execution_count) ?? null);
       this.executions.set(cell.cell_id, { cell, session, source });
     }
-    this.later();
+    this.soon();
   }
 
   private paint(): void {
     const { badges, tint } = this.settings.choices;
     const state = this.link?.state ?? null;
+    const { whole, due } = this;
+    this.whole = false;
+    this.due = new Set();
+    const least = HEAT[0] * (state?.totals?.energy_j?.[1] ?? Infinity);
     for (const widget of this.panel.content.widgets) {
       if (!(widget instanceof CodeCell)) continue;
+      if (!whole && !due.has(widget.model.id) && !this.drawn.get(widget)?.hasShare) {
+        const spent = this.executions.get(widget.model.id)?.cell.energy_j?.[1] ?? 0;
+        if (!(spent >= least)) continue;
+      }
       const found = badges === 'off' ? null : this.found(widget, badges === 'file');
       this.draw(widget, found, tint, state);
     }
@@ -206,6 +229,10 @@ class Painter {
   private readonly drawn = new Map<CellWidget, Badge>();
   private readonly fresh = new Set<string>();
   private taken = new Set<string>();
+  private due = new Set<string>();
+  private whole = true;
+  private session = '';
+  private cells: State['cells'] | null = null;
   /** Tracking was on in its kernel, at some time: before that, nothing is said of what was not tracked. */
   private wasTracked = false;
   private link: Link | null = null;
@@ -220,14 +247,18 @@ class Badge extends Widget {
     this.node.append(this.figure, this.rest);
   }
 
+  /** Whether it changes with the session's total. */
+  hasShare = false;
+
   show_(words: ReturnType<typeof badgeText>, tint: boolean): void {
-    this.figure.textContent = words.figure;
-    this.figure.className = words.exception ? `cbm-${words.exception}` : '';
-    this.rest.textContent = words.rest;
+    this.hasShare = words.heat > 0;
+    setText(this.figure, words.figure);
+    attr(this.figure, 'class', words.exception ? `cbm-${words.exception}` : '');
+    setText(this.rest, words.rest);
     // What is seen is the name; the ranges, and what was modelled, describe it.
-    this.node.setAttribute('aria-label', words.text);
-    this.node.title = words.title;
-    this.node.dataset.heat = tint ? String(words.heat) : '0';
+    attr(this.node, 'aria-label', words.text);
+    attr(this.node, 'title', words.title);
+    attr(this.node, 'data-heat', tint ? words.heat : 0);
   }
 
   private readonly figure = document.createElement('b');

@@ -32,7 +32,7 @@ import { mainProvenance } from './totals.js';
 
 const SEPARATOR = ' · ';
 /** Parts of the session from which on a badge is tinted. */
-const HEAT = [0.1, 0.25, 0.5];
+export const HEAT = [0.1, 0.25, 0.5];
 
 /**
  * @param {Provenance | null} provenance

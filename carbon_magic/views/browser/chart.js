@@ -130,8 +130,10 @@ export function mountChart(root, host, figure) {
     drawCursor();
     if (!table.hidden) drawTable(table, host, shown());
     if (Date.now() - spokenAt > RENEW_SENTENCE_MS) {
-      spokenAt = Date.now();
-      attr(plot, 'aria-label', sentence(rows.map(whole)));
+      const sums = rows.map(whole);
+      // That nothing is known yet is said until something is.
+      if (sums.some((sum) => sum >= 0)) spokenAt = Date.now();
+      attr(plot, 'aria-label', sentence(sums));
     }
   }
 
@@ -161,9 +163,12 @@ export function mountChart(root, host, figure) {
     drawBands(state);
     show(waiting, state.samples.length < 2);
     choices.forEach((one, index) => attr(one, 'aria-pressed', String(SPANS[index] === span)));
-    // In a section, the choice belongs to its heading, beside what opens and closes it.
+    // In a section, the choice stands beside its heading, which has a name of its own.
     const heading = root.closest('.cbm-Section')?.querySelector('h3');
-    if (heading && choice.parentElement !== heading) heading.append(choice);
+    if (heading && heading.nextSibling !== choice) heading.after(choice);
+    // What the figure's pictures show is said by the plot's label.
+    const figures = root.closest('.cbm-Chart-stage, .widget-gridbox')?.querySelectorAll('.cbm-Chart-figure') ?? [];
+    for (const one of figures) attr(one, 'aria-hidden', 'true');
   }
 
   /** @param {number} highest */
