@@ -55,7 +55,6 @@ export function spokenDuration(seconds, say, write) {
   const minutes = Math.floor(gone / 60) % 60;
   if (hours) parts.push(hours === 1 ? say('1 hour') : say('%1 hours', write(hours)));
   if (minutes) parts.push(minutes === 1 ? say('1 minute') : say('%1 minutes', write(minutes)));
-  if (!hours && (gone % 60 || !minutes))
-    parts.push(gone === 1 ? say('1 second') : say('%1 seconds', write(gone % 60)));
+  if (!hours && (gone % 60 || !minutes)) parts.push(gone === 1 ? say('1 second') : say('%1 seconds', write(gone % 60)));
   return parts.join(' ');
 }
