@@ -31,6 +31,8 @@ class Spans:
         self.sampler = sampler
         self.ticks: tuple[Mark, Mark] | None = None
         """The last two ticks."""
+        self.present: tuple[Mark, Mark] | None = None
+        """The last two ticks that all sensors were read at: a GPU read once a second draws power between too."""
         self.since_s = math.inf
         """When the first one was."""
         self.ending = False
@@ -49,6 +51,8 @@ class Spans:
             self.since_s = now_s
         now = self.mark(now_s)
         self.ticks = (self.ticks[1] if self.ticks else now, now)
+        if self.is_read(now_s, now_s):
+            self.present = (self.present[1] if self.present else now, now)
         return now
 
     def is_read(self, time_s: float, now_s: float) -> bool:

@@ -9,6 +9,8 @@ from machines.books import FACTS, PACKAGE, Books
 from machines.build import set_counter
 
 from carbon_magic.options import CellOptions
+from carbon_magic.power.candidate import Candidate
+from carbon_magic.power.cumulative import GpuCounter
 
 
 @pytest.fixture
@@ -199,3 +201,21 @@ def test_many_short_cells_are_each_there_once(books: Books) -> None:
     assert all(record.final and record.below_resolution for record in records)
     total = sum(record.machine_energy_j or 0.0 for record in records)
     assert total == pytest.approx(300 * 0.004 * (50.0 + 32 * 0.3), rel=0.02)
+
+
+def test_a_gpu_that_is_read_once_a_second_draws_its_power_at_the_ticks_between_too(books: Books) -> None:
+    counted = [0.0]
+    sensor = GpuCounter("intel-gpu:0", "gpu", lambda: counted[0])
+    books.rig.sampler._reader.add(Candidate("intel-gpu:0", "gpu", "measured", True, "Made up.", sensor=sensor))
+    for _ in range(3):
+        counted[0] += 60.0
+        books.run(1, 20.0)
+    cell = books.open()
+    counted[0] += 6.0
+    books.rig.run(0.1, {PACKAGE: 20.0})
+    books.rig.tick()
+    books.close(cell)
+    assert books.accounts.snapshot.domains["gpu"].power_w == pytest.approx(60.0)
+    estimate = books.accounts.estimate(cell)
+    assert not estimate.final
+    assert estimate.gpu_energy_j == pytest.approx(6.0)
