@@ -24,6 +24,7 @@ from carbon_magic.power.constants import (
     NVML_SHORT_S,
     NVML_UPDATE_S,
 )
+from carbon_magic.power.cumulative import implausible
 from carbon_magic.power.nvml_library import Library, binding
 from carbon_magic.power.nvml_users import NvmlUsers
 from carbon_magic.power.sensor import Domain, Fill, GpuUse, Provenance, Reading, SensorError
@@ -201,8 +202,8 @@ class NvmlSensor:
         return self._total
 
     def _counted(self, step_s: float, step_j: float) -> Interval:
-        if step_j < 0.0:
-            # The driver was loaded again and its counter with it: go on at the last power that was seen.
+        if step_j < 0.0 or implausible(step_j, step_s, self.max_power_w):
+            # The driver was loaded again and its counter with it, or it told nonsense: go on at the last power seen.
             bridged_j = (self._power_w or 0.0) * step_s
             return Interval(0.0, bridged_j, max(bridged_j, (self.max_power_w or 0.0) * step_s))
         if step_s >= self.update_s:
