@@ -18,11 +18,13 @@ from carbon_magic.power.constants import (
     GAUGE_PERIOD_S,
     GPU_CURVE_FACTOR,
     GPU_IDLE_OVER_TDP,
+    GPU_UNKNOWN_MAX_W,
     NVML,
     NVML_PERIOD_S,
     NVML_SHORT,
     NVML_SHORT_S,
     NVML_UPDATE_S,
+    RAPL_IMPLAUSIBLE,
 )
 from carbon_magic.power.cumulative import implausible
 from carbon_magic.power.nvml_library import Library, binding
@@ -245,11 +247,17 @@ class NvmlSensor:
             return None
 
     def _present_w(self, strict: bool = False) -> float | None:
-        """Momentary power by its field, else by the older function (a mean over 1 s on some GPUs).
+        """Momentary power by its field, else by the older function (a mean over 1 s on some GPUs); None where neither
+        tells it, or one tells what no board draws (all ones stand for nothing in some drivers).
 
         Raises:
             NVMLError: only where `strict`, the GPU does not answer.
         """
+        power_w = self._told_w(strict)
+        most_w = RAPL_IMPLAUSIBLE.value * (self.max_power_w or GPU_UNKNOWN_MAX_W.value)
+        return power_w if power_w is not None and 0.0 <= power_w <= most_w else None
+
+    def _told_w(self, strict: bool) -> float | None:
         if self._instant:
             fields = self._try("nvmlDeviceGetFieldValues", [(_FIELD_POWER_INSTANT, 0)])
             member = _FIELD_VALUES.get(fields[0].valueType) if fields and fields[0].nvmlReturn == _SUCCESS else None
