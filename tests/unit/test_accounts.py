@@ -11,6 +11,7 @@ from machines.build import set_counter
 from carbon_magic.options import CellOptions
 from carbon_magic.power.candidate import Candidate
 from carbon_magic.power.cumulative import GpuCounter
+from carbon_magic.power.discover import fallback_cpu
 
 
 @pytest.fixture
@@ -148,6 +149,24 @@ def test_a_cell_without_its_cpu_counter_is_never_the_memory_alone(books: Books) 
     assert record.cpu_provenance == "assumed"
     assert record.machine_energy_j_high is not None
     assert record.machine_energy_j_high > 125.0
+
+
+def test_a_cell_between_a_lost_counter_and_the_model_in_its_place_has_the_power_before(books: Books) -> None:
+    usage = books.rig.usage
+    books.rig.sampler._reader._replace_cpu = lambda: fallback_cpu(books.rig.machine, lambda: usage.busy_s)
+    books.run(5, 60.0, own=5.0)
+    set_counter(books.rig.root, PACKAGE, "garbage")
+    cell = books.open()
+    books.rig.run(1.0, own=5.0)
+    books.rig.tick()
+    books.close(cell)
+    for _ in range(4):
+        books.rig.run(1.0, own=5.0)
+        books.rig.tick()
+    assert "cpu-model" in {channel.sensor.name for channel in books.rig.sampler.working()}
+    (record,) = books.accounts.records
+    assert record.cpu_energy_j == pytest.approx(60.0)
+    assert record.cpu_provenance == "assumed"
 
 
 def test_reset_begins_anew_with_another_session(books: Books) -> None:
