@@ -169,6 +169,23 @@ def test_a_cell_between_a_lost_counter_and_the_model_in_its_place_has_the_power_
     assert record.cpu_provenance == "assumed"
 
 
+def test_a_counter_that_stands_still_is_no_zero_and_the_model_takes_its_place(books: Books) -> None:
+    usage = books.rig.usage
+    books.rig.sampler._reader._replace_cpu = lambda: fallback_cpu(books.rig.machine, lambda: usage.busy_s)
+    cell = books.open()
+    books.rig.run(1.0, own=1.0)
+    books.rig.tick()
+    books.close(cell)
+    for _ in range(5):
+        books.rig.run(1.0, own=1.0)
+        books.rig.tick()
+    (record,) = books.accounts.records
+    assert record.energy_j_high is not None
+    assert record.energy_j_high > 241.0  # as much as the processor can draw
+    assert "cpu-model" in {channel.sensor.name for channel in books.rig.sampler.working()}
+    assert any("stands still: it counts nothing" in problem for problem in books.rig.sampler.problems())
+
+
 def test_reset_begins_anew_with_another_session(books: Books) -> None:
     cell = books.open()
     books.run(2, 50.0)
