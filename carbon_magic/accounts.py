@@ -278,11 +278,13 @@ class Accounts:
         totals, present, running, problems = self._totals, None, [], []
         spans = self._spans
         if spans is not None and spans.ticks is not None and self._cut is not None:
-            before, now = spans.ticks
+            now = spans.ticks[1]
             segment = spans.measured(*self._cut, now.time_s, exact=True) if live else None
             if segment is not None:
                 totals = totals.plus(segment, self._segment_place(), between=not self._open)
-            present = spans.measured(before, before, now.time_s)
+            if spans.present is not None:
+                before, last = spans.present
+                present = spans.measured(before, before, last.time_s, past=True)
             running = self.running()
             problems = spans.sampler.problems()
         if self.held.source is not None:

@@ -179,7 +179,7 @@ def snapshot_of(
     problems: Sequence[str],
     rest: Rest | None = None,
 ) -> Snapshot:
-    """The session as it is now; `present` is the step between the last two ticks, for the power of the moment."""
+    """The session as it is now; `present` is the last step that all was read at, for the power of the moment."""
     own = totals.own_j
     span_s = present.duration_s if present is not None else 0.0
     powers = {

@@ -31,6 +31,8 @@ class Spans:
         self.sampler = sampler
         self.ticks: tuple[Mark, Mark] | None = None
         """The last two ticks."""
+        self.present: tuple[Mark, Mark] | None = None
+        """The last two ticks that all sensors were read at: a GPU read once a second draws power between too."""
         self.since_s = math.inf
         """When the first one was."""
         self.ending = False
@@ -49,6 +51,8 @@ class Spans:
             self.since_s = now_s
         now = self.mark(now_s)
         self.ticks = (self.ticks[1] if self.ticks else now, now)
+        if self.is_read(now_s, now_s):
+            self.present = (self.present[1] if self.present else now, now)
         return now
 
     def is_read(self, time_s: float, now_s: float) -> bool:
@@ -94,15 +98,21 @@ class Spans:
 
     def _witnesses(self, start_s: float, end_s: float) -> list[Witness]:
         """The sensors that saw a window, or a part of it."""
-        domains = {channel.sensor.domain for channel in self.sampler.working()}
+        begun: dict[str, float] = {}
+        for channel in self.sampler.working():
+            domain, first_s = channel.sensor.domain, math.inf if channel.first_s is None else channel.first_s
+            begun[domain] = min(first_s, begun.get(domain, math.inf))
         found = []
         for channel in self.sampler.channels:
             if channel.first_s is None or channel.last_s is None or channel.first_s >= end_s:
                 continue
-            lost = self.ending if channel.working else channel.sensor.domain not in domains
-            if channel.last_s <= start_s and not channel.working and not lost:
+            missing_s = 0.0
+            if self.ending or not channel.working:
+                # Until another one took its place, which may have been only after the window.
+                until_s = end_s if self.ending else min(end_s, begun.get(channel.sensor.domain, math.inf))
+                missing_s = max(0.0, until_s - max(start_s, channel.last_s))
+            if channel.last_s <= start_s and not channel.working and missing_s <= 0.0:
                 continue  # lost before the window began, with another one in its place
-            missing_s = max(0.0, end_s - max(start_s, channel.last_s)) if lost else 0.0
             idle_w = self._idle_w[channel.sensor.name]
             found.append(Witness(channel.sensor, idle_w, missing_s, channel.power_w or idle_w.best))
         return found

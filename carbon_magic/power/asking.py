@@ -112,7 +112,7 @@ def _body(content: bytes) -> bytes:
         if answer.status != 200:
             raise Unanswered(_status(answer.status))
         return answer.read()
-    except http.client.HTTPException as error:
+    except (http.client.HTTPException, OverflowError) as error:  # the latter: a length of twenty digits
         raise Unanswered(f"its answer is no HTTP: {type(error).__name__}") from error
 
 

@@ -116,7 +116,9 @@ PUE_DATACENTRE: Final = Constant(
 
 # Facts of the hardware that a rule stands on.
 RAPL_UPDATE_S: Final = Number(0.001, "s", f"{_JUDGED}: the counter moves about every millisecond")
+RAPL_STILL_S: Final = Number(2.0, "s", f"{_JUDGED}: a package's counter that does not move for so long is dead")
 RAPL_UNKNOWN_MAX_W: Final = Number(400.0, "W", f"{_JUDGED}: a zone that tells no limit is taken to draw no more")
+GPU_UNKNOWN_MAX_W: Final = Number(2000.0, "W", f"{_JUDGED}: a GPU that tells no limit is taken to draw no more")
 RAPL_IMPLAUSIBLE: Final = Number(3.0, "x the highest power", f"{_JUDGED}: beyond it a jump is a reset, not energy")
 POWER_LIMIT_NONE_W: Final = Number(
     1000.0, "W", "no TDP in data/cpu_power.txt exceeds 500 W; firmware writes values such as 4095 W to mean no limit"

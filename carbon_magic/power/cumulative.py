@@ -18,12 +18,22 @@ from carbon_magic.power.constants import (
     GAUGE_PERIOD_S,
     GAUGE_SAMPLES,
     POWER_METER,
+    RAPL_IMPLAUSIBLE,
 )
 from carbon_magic.power.sensor import Domain, Fill, GpuUse, Provenance, Reading, SensorError
 from carbon_magic.quantity import Interval
 
 if TYPE_CHECKING:
     from carbon_magic.power.drm_clients import Clients
+
+
+_STROKE_S = 0.25
+"""Slack in judging a short step: a counter moves in strokes, and a step that catches one looks too powerful."""
+
+
+def implausible(step_j: float, step_s: float, max_power_w: float | None) -> bool:
+    """Whether no device of this highest power can have used so much in a step: then its driver told nonsense."""
+    return max_power_w is not None and step_j > RAPL_IMPLAUSIBLE.value * max_power_w * (step_s + _STROKE_S)
 
 
 class Cumulative:
@@ -123,13 +133,13 @@ class Cumulative:
 
 
 class Counter(Cumulative):
-    """A counter of joules that runs on and never wraps; where it falls it was started anew."""
+    """A counter of joules that runs on and never wraps; where it falls, or jumps, it was started anew."""
 
     _power_w = 0.0
 
     def _step(self, step_s: float, before: float, now: float) -> Interval:
         step_j = now - before
-        if step_j < 0.0:
+        if step_j < 0.0 or implausible(step_j, step_s, self.max_power_w):
             bridged_j = self._power_w * step_s
             return Interval(0.0, bridged_j, max(bridged_j, (self.max_power_w or 0.0) * step_s))
         self._power_w = step_j / step_s
@@ -166,6 +176,17 @@ class Gauge(Cumulative):
             idle_power_w=idle_power_w,
             close=close,
         )
+
+    def peek(self) -> float:
+        """Watts as they stand.
+
+        Raises:
+            SensorError: they cannot be read at present, or the device cannot draw them.
+        """
+        power_w = super().peek()
+        if self.max_power_w is not None and power_w > RAPL_IMPLAUSIBLE.value * self.max_power_w:
+            raise SensorError(f"{self.name} tells {power_w:g} W and can draw {self.max_power_w:g} W")
+        return power_w
 
     def _step(self, step_s: float, before: float, now: float) -> Interval:
         self._lowest_w = min(before, now) if self._lowest_w is None else min(self._lowest_w, before, now)

@@ -18,12 +18,15 @@ from carbon_magic.power.constants import (
     GAUGE_PERIOD_S,
     GPU_CURVE_FACTOR,
     GPU_IDLE_OVER_TDP,
+    GPU_UNKNOWN_MAX_W,
     NVML,
     NVML_PERIOD_S,
     NVML_SHORT,
     NVML_SHORT_S,
     NVML_UPDATE_S,
+    RAPL_IMPLAUSIBLE,
 )
+from carbon_magic.power.cumulative import implausible
 from carbon_magic.power.nvml_library import Library, binding
 from carbon_magic.power.nvml_users import NvmlUsers
 from carbon_magic.power.sensor import Domain, Fill, GpuUse, Provenance, Reading, SensorError
@@ -201,8 +204,8 @@ class NvmlSensor:
         return self._total
 
     def _counted(self, step_s: float, step_j: float) -> Interval:
-        if step_j < 0.0:
-            # The driver was loaded again and its counter with it: go on at the last power that was seen.
+        if step_j < 0.0 or implausible(step_j, step_s, self.max_power_w):
+            # The driver was loaded again and its counter with it, or it told nonsense: go on at the last power seen.
             bridged_j = (self._power_w or 0.0) * step_s
             return Interval(0.0, bridged_j, max(bridged_j, (self.max_power_w or 0.0) * step_s))
         if step_s >= self.update_s:
@@ -244,11 +247,17 @@ class NvmlSensor:
             return None
 
     def _present_w(self, strict: bool = False) -> float | None:
-        """Momentary power by its field, else by the older function (a mean over 1 s on some GPUs).
+        """Momentary power by its field, else by the older function (a mean over 1 s on some GPUs); None where neither
+        tells it, or one tells what no board draws (all ones stand for nothing in some drivers).
 
         Raises:
             NVMLError: only where `strict`, the GPU does not answer.
         """
+        power_w = self._told_w(strict)
+        most_w = RAPL_IMPLAUSIBLE.value * (self.max_power_w or GPU_UNKNOWN_MAX_W.value)
+        return power_w if power_w is not None and 0.0 <= power_w <= most_w else None
+
+    def _told_w(self, strict: bool) -> float | None:
         if self._instant:
             fields = self._try("nvmlDeviceGetFieldValues", [(_FIELD_POWER_INSTANT, 0)])
             member = _FIELD_VALUES.get(fields[0].valueType) if fields and fields[0].nvmlReturn == _SUCCESS else None

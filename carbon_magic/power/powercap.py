@@ -19,6 +19,7 @@ from carbon_magic.power.constants import (
     RAPL_IMPLAUSIBLE,
     RAPL_PKG_AMD,
     RAPL_PKG_INTEL,
+    RAPL_STILL_S,
     RAPL_UNKNOWN_MAX_W,
     RAPL_UPDATE_S,
     TDP_TO_PEAK,
@@ -34,6 +35,9 @@ _MAX_ZONES = 256
 _J_PER_UJ = 1e-6
 _BORDER_S = 0.01
 """Slack in judging a short step: the counter moves in strokes, and a step that catches one looks too powerful."""
+
+_STILL_S = 0.1
+"""A package's counter that has not moved for so long is not trusted any more."""
 
 ROOT_ONLY = "is readable by root only"
 """Why the energy of most machines cannot be read: so it is set by the kernel, against PLATYPUS (CVE-2020-8694)."""
@@ -159,6 +163,8 @@ class PowercapSensor:
         self._last: tuple[float, float] | None = None
         self._total = Reading(0.0, 0.0, 0.0, 0.0)
         self._power_w: float | None = None
+        self._still_s = 0.0
+        """For so long the counter has not moved."""
         try:
             self._file = HeldFile(zone.folder / "energy_uj")
         except OSError as error:
@@ -177,7 +183,10 @@ class PowercapSensor:
         digits = content.strip()
         if not digits.isdigit() or len(digits) > 20:
             raise SensorError(f"{self.name} holds no energy: {content[:32]!r}")
-        return float(digits)
+        raw = float(digits)
+        if self._still_s >= RAPL_STILL_S.value and self._last is not None and raw * _J_PER_UJ == self._last[1]:
+            raise SensorError(f"{self.name} stands still: it counts nothing")
+        return raw
 
     def advance(self, time_s: float, raw: float) -> Reading:
         """Cumulative joules since the first call; `raw` is the counter in microjoules."""
@@ -189,7 +198,12 @@ class PowercapSensor:
         step_s = time_s - self._last[0]
         if step_s <= 0.0:  # nothing can be said of no time; the next step holds what this one brought
             return self._total
-        low_j, energy_j, high_j = self._step_j(step_s, value_j - self._last[1])
+        moved_j = value_j - self._last[1]
+        # Processors always draw something; of memory, and of a platform, some tell nothing for good reasons.
+        self._still_s = self._still_s + step_s if moved_j == 0.0 and self.domain == "cpu" else 0.0
+        low_j, energy_j, high_j = self._step_j(step_s, moved_j)
+        if self._still_s >= _STILL_S:
+            high_j = self._limit_w * step_s  # dead, as it will show; what was used meanwhile nobody knows
         self._last = (time_s, value_j)
         total = self._total
         self._total = Reading(time_s, total.low_j + low_j, total.energy_j + energy_j, total.high_j + high_j)

@@ -202,7 +202,9 @@ def _range(sensor: Sensor, used: Joules, duration_s: float) -> Interval:
 
 def _with_idle_range(own_j: float, machine: Interval, by_idle: Sequence[float]) -> Interval:
     """The range of the kernel's part: that of the sensor, and that of an idle power which is only guessed."""
-    if own_j <= 0.0 or machine.best <= 0.0:
+    if machine.best <= 0.0:
+        return Interval(0.0, max(own_j, 0.0), max(own_j, *by_idle, machine.high, 0.0))
+    if own_j <= 0.0:
         return Interval(0.0, max(own_j, 0.0), max(own_j, *by_idle, 0.0))
     # Quotients first: the product of two tiny figures is 0, and that is below own_j.
     sensor = Interval(own_j * (machine.low / machine.best), own_j, own_j * (machine.high / machine.best))

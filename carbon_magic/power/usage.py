@@ -62,6 +62,8 @@ if sys.platform == "linux":
     import resource
 
     _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+    _ANEW_S = 1.0
+    """Counters of the machine that fall by more than this were begun anew; by less, they are summed up unevenly."""
 
     def _reaped_here_s() -> float:
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -92,6 +94,8 @@ if sys.platform == "linux":
             self._reaped_s = _reaped_here_s()
             self._lost_s = 0.0
             self._own_s = 0.0
+            self._told_s = 0.0
+            """Busy seconds as the machine told them last."""
             self.busy_s = 0.0
             self.stolen_s = 0.0
             self._has_children_files = is_there(
@@ -135,14 +139,28 @@ if sys.platform == "linux":
             self._lost_s += max(0.0, sum(self._seen[pid].total_s for pid in gone) - risen)
             self._seen, self._reaped_s = seen, reaped
             own = self._itself_s() + reaped + self._lost_s + sum(entry.total_s for entry in seen.values())
-            self._own_s = max(self._own_s, own)
+            before_s, self._own_s = self._own_s, max(self._own_s, own)
             if self._stat is None:
                 self.busy_s = self._own_s
             else:
-                stat = self._stat.read()
-                self.busy_s = max(self.busy_s, busy_seconds(stat))
-                self.stolen_s = stolen_seconds(stat)
+                self._look_at_machine(self._stat, self._own_s - before_s)
             return self._own_s, self.busy_s
+
+        def _look_at_machine(self, stat: rawread.HeldFile, own_s: float) -> None:
+            """The machine's seconds go on; `own_s` are the tree's since the last look."""
+            try:
+                content = stat.read()
+                told_s, stolen_s = busy_seconds(content), stolen_seconds(content)
+            except (OSError, ValueError, OverflowError):
+                told_s, stolen_s = 0.0, self.stolen_s
+            if told_s <= 0.0:  # a container's own file system for it (LXCFS) has gone: as where there is no such file
+                self.busy_s += own_s
+                return
+            if told_s < self._told_s - _ANEW_S:
+                self._told_s = told_s  # LXCFS came back, or the machine went on elsewhere: it counts anew
+            self.busy_s += max(0.0, told_s - self._told_s)
+            self._told_s = max(self._told_s, told_s)
+            self.stolen_s = stolen_s
 
         def _itself_s(self) -> float:
             return time.process_time() if self._itself else 0.0

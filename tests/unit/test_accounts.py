@@ -9,6 +9,9 @@ from machines.books import FACTS, PACKAGE, Books
 from machines.build import set_counter
 
 from carbon_magic.options import CellOptions
+from carbon_magic.power.candidate import Candidate
+from carbon_magic.power.cumulative import GpuCounter
+from carbon_magic.power.discover import fallback_cpu
 
 
 @pytest.fixture
@@ -148,6 +151,41 @@ def test_a_cell_without_its_cpu_counter_is_never_the_memory_alone(books: Books) 
     assert record.machine_energy_j_high > 125.0
 
 
+def test_a_cell_between_a_lost_counter_and_the_model_in_its_place_has_the_power_before(books: Books) -> None:
+    usage = books.rig.usage
+    books.rig.sampler._reader._replace_cpu = lambda: fallback_cpu(books.rig.machine, lambda: usage.busy_s)
+    books.run(5, 60.0, own=5.0)
+    set_counter(books.rig.root, PACKAGE, "garbage")
+    cell = books.open()
+    books.rig.run(1.0, own=5.0)
+    books.rig.tick()
+    books.close(cell)
+    for _ in range(4):
+        books.rig.run(1.0, own=5.0)
+        books.rig.tick()
+    assert "cpu-model" in {channel.sensor.name for channel in books.rig.sampler.working()}
+    (record,) = books.accounts.records
+    assert record.cpu_energy_j == pytest.approx(60.0)
+    assert record.cpu_provenance == "assumed"
+
+
+def test_a_counter_that_stands_still_is_no_zero_and_the_model_takes_its_place(books: Books) -> None:
+    usage = books.rig.usage
+    books.rig.sampler._reader._replace_cpu = lambda: fallback_cpu(books.rig.machine, lambda: usage.busy_s)
+    cell = books.open()
+    books.rig.run(1.0, own=1.0)
+    books.rig.tick()
+    books.close(cell)
+    for _ in range(5):
+        books.rig.run(1.0, own=1.0)
+        books.rig.tick()
+    (record,) = books.accounts.records
+    assert record.energy_j_high is not None
+    assert record.energy_j_high > 241.0  # as much as the processor can draw
+    assert "cpu-model" in {channel.sensor.name for channel in books.rig.sampler.working()}
+    assert any("stands still: it counts nothing" in problem for problem in books.rig.sampler.problems())
+
+
 def test_reset_begins_anew_with_another_session(books: Books) -> None:
     cell = books.open()
     books.run(2, 50.0)
@@ -199,3 +237,21 @@ def test_many_short_cells_are_each_there_once(books: Books) -> None:
     assert all(record.final and record.below_resolution for record in records)
     total = sum(record.machine_energy_j or 0.0 for record in records)
     assert total == pytest.approx(300 * 0.004 * (50.0 + 32 * 0.3), rel=0.02)
+
+
+def test_a_gpu_that_is_read_once_a_second_draws_its_power_at_the_ticks_between_too(books: Books) -> None:
+    counted = [0.0]
+    sensor = GpuCounter("intel-gpu:0", "gpu", lambda: counted[0])
+    books.rig.sampler._reader.add(Candidate("intel-gpu:0", "gpu", "measured", True, "Made up.", sensor=sensor))
+    for _ in range(3):
+        counted[0] += 60.0
+        books.run(1, 20.0)
+    cell = books.open()
+    counted[0] += 6.0
+    books.rig.run(0.1, {PACKAGE: 20.0})
+    books.rig.tick()
+    books.close(cell)
+    assert books.accounts.snapshot.domains["gpu"].power_w == pytest.approx(60.0)
+    estimate = books.accounts.estimate(cell)
+    assert not estimate.final
+    assert estimate.gpu_energy_j == pytest.approx(6.0)

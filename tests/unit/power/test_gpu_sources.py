@@ -13,7 +13,7 @@ from stubs.amd_smi import AmdSmi
 
 from carbon_magic.power import amd_smi
 from carbon_magic.power.candidate import Candidate
-from carbon_magic.power.cumulative import GpuCounter
+from carbon_magic.power.cumulative import GpuCounter, GpuGauge
 from carbon_magic.power.discover import discover_gpus
 from carbon_magic.power.nvml import NvmlSensor, Unopened, open_gpus
 from carbon_magic.power.sensor import GpuUse, SensorError
@@ -140,6 +140,28 @@ def test_a_gpu_counter_is_compared_with_its_power_samples(tmp_path: Path, counte
     assert len(problems) == told
     if told:
         assert f"its energy counter tells {counted_w:.3g} W and its power samples 100 W" in problems[0]
+
+
+# Nonsense for a moment
+
+
+@pytest.mark.parametrize("nonsense", [0.0, 1e13])
+def test_a_gpu_counter_that_tells_nonsense_once_costs_nothing(nonsense: float) -> None:
+    """A driver that gives 0 or all ones for one reading, and goes on where it was."""
+    sensor = GpuCounter("intel-gpu:0", "gpu", lambda: 0.0, max_power_w=225.0)
+    told = [5000.0, 5060.0, nonsense, 5180.0, 5240.0]
+    readings = [sensor.advance(float(second), raw) for second, raw in enumerate(told)]
+    assert readings[-1].energy_j == pytest.approx(240.0)
+    assert readings[-1].high_j >= 240.0
+
+
+def test_a_power_that_the_gpu_cannot_draw_is_a_failed_reading() -> None:
+    watts = [38.0]
+    sensor = GpuGauge("amdgpu:0", "gpu", lambda: watts[0], max_power_w=264.0)
+    assert sensor.peek() == 38.0
+    watts[0] = 65_535.0
+    with pytest.raises(SensorError, match="65535 W and can draw 264 W"):
+        sensor.peek()
 
 
 # Work whose owner nobody knows

@@ -87,6 +87,17 @@ def test_an_old_gpu_is_integrated_from_its_power(opened: Callable[..., list[Nvml
     assert sensor.advance(51.0, 60.0).energy_j == pytest.approx(2160.0)
 
 
+@pytest.mark.parametrize("instant", [0, 1])
+def test_a_power_that_no_board_draws_is_a_failed_reading(
+    opened: Callable[..., list[NvmlSensor]], gpus: Gpus, instant: int
+) -> None:
+    """All ones in milliwatts."""
+    (sensor,) = opened({"counter": 0, "instant": instant, "steps": "0:77", "limit": 250})
+    gpus([{"counter": 0, "instant": instant, "steps": "0:4294967.295", "limit": 250}])
+    with pytest.raises(SensorError, match="does not tell its power"):
+        sensor.peek()
+
+
 def test_a_gpu_that_is_lost_says_so_and_its_neighbour_goes_on(
     opened: Callable[..., list[NvmlSensor]], gpus: Gpus
 ) -> None:

@@ -132,6 +132,8 @@ class Daemon(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     answer: Any = None
     status = 200
     delay_s = 0.0
+    length: str | None = None
+    """What it says of its answer's length; None says what it is."""
     asked: list[str] = []  # noqa: RUF012 - set anew for each
 
 
@@ -143,7 +145,7 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
             time.sleep(server.delay_s)
             body = server.answer if isinstance(server.answer, bytes) else json.dumps(server.answer).encode()
             self.send_response(server.status)
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Length", server.length or str(len(body)))
             self.end_headers()
             with contextlib.suppress(OSError):  # whoever asked may have had enough
                 self.wfile.write(body)
@@ -210,6 +212,12 @@ def test_a_daemon_that_answers_wrongly_leaves_the_model(
     assert not found["zeusd"].used
     assert words in found["zeusd"].reason
     assert found["vcpu-model"].used
+
+
+def test_a_length_that_no_number_can_hold_is_no_answer(daemon: Daemon, tmp_path: Path) -> None:
+    daemon.length = "9" * 20
+    with pytest.raises(SensorError):
+        zeusd.open_daemon(tmp_path / "var/run/zeusd.sock", None)
 
 
 def test_a_daemon_that_hangs_costs_a_quarter_of_a_second(daemon: Daemon, tmp_path: Path) -> None:

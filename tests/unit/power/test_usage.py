@@ -9,8 +9,9 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from machines.build import write
 
-from carbon_magic.power.usage import PsutilUsage, busy_seconds, stolen_seconds
+from carbon_magic.power.usage import PsutilUsage, busy_seconds, stolen_seconds, usage_of
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
@@ -169,6 +170,23 @@ def test_looking_for_children_finds_live_and_dead_ones_and_reaps_none() -> None:
         """
     )
     assert answers == [False, True, True, True, True, False]
+
+
+@linux_only
+def test_a_machine_that_counts_anew_or_tells_nothing_for_a_while_goes_on(tmp_path: Path) -> None:
+    """LXCFS that stopped and came back, or a virtual machine that went on elsewhere."""
+    tick = os.sysconf("SC_CLK_TCK")
+    stat = write(tmp_path, "proc/stat", f"cpu  {500 * tick} 0 0 0 0 0 0 0\n")
+    usage = usage_of(tmp_path)
+    assert usage.tick()[1] == 500.0
+    told = {"cpu  x": 500.0, "": 500.0, f"cpu  {'9' * 400} 0 0 0 0 0 0 0": 500.0}
+    told |= {
+        f"cpu  {seconds * tick} 0 0 0 0 0 0 0": busy_s for seconds, busy_s in ((502, 502.0), (3, 502.0), (5, 504.0))
+    }
+    for content, busy_s in told.items():
+        stat.write_text(f"{content}\n")
+        assert usage.tick()[1] == pytest.approx(busy_s, abs=0.5)  # what this process used where nothing is told
+    usage.close()
 
 
 def test_stolen_seconds_are_the_hypervisors() -> None:
