@@ -76,7 +76,8 @@ class Channel:
         """What the hardware says, or None where it fails; then it is left alone for a while."""
         try:
             raw = self.sensor.peek()
-        except SensorError as error:
+        except (SensorError, ArithmeticError, OSError, ValueError) as error:
+            # An answer that nobody thought of costs this sensor, and not the tick of all.
             self.error = str(error)
             self._retry_at_s = self.clock() + RETRY_S[min(self.failures, len(RETRY_S) - 1)]
             self.failures += 1

@@ -157,6 +157,25 @@ def test_a_counter_that_comes_back_counts_what_it_missed(desktop: Rig) -> None:
     assert not desktop.sampler.problems()
 
 
+def test_a_sensor_whose_answer_nobody_thought_of_fails_alone(desktop: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    def odd(self: object) -> float:
+        raise OverflowError("int too large to convert to float")
+
+    desktop.tick()
+    (package,) = [one for one in desktop.sampler.channels if one.sensor.name == "powercap:package-0"]
+    before = joules(desktop, "dram-model")
+    with monkeypatch.context() as patch:
+        patch.setattr(type(package.sensor), "peek", odd)
+        desktop.run(1.0)
+        desktop.tick()
+        assert desktop.sampler.problems() == ["powercap:package-0: int too large to convert to float"]
+    assert joules(desktop, "dram-model") > before
+    desktop.run(3.0, {PACKAGE: 20.0})
+    desktop.tick()
+    assert joules(desktop) == pytest.approx(60.0)
+    assert not desktop.sampler.problems()
+
+
 def test_an_error_in_a_listener_stays_in_the_thread(desktop: Rig) -> None:
     def broken(now_s: float) -> None:
         raise RuntimeError("the listener is broken")
