@@ -86,7 +86,7 @@ export function drawCellRow(node, line, longest, host) {
   if (!cell) setText(code.children[1], line.extra);
   attr(code, 'class', cell && !cell.label ? 'cbm-Cells-code' : 'cbm-Cells-code cbm-mod-words');
   attr(code, 'title', cell && name ? name : undefined);
-  const figure = line.energy === null ? NOT_YET : (line.about ? format.aboutEnergy : format.energy)(line.energy);
+  const figure = figureOf(node, line, host);
   setText(energy, figure);
   const total = host.state().totals?.energy_j?.[1] ?? 0;
   const part = line.energy !== null && total > 0 ? format.share(Math.min(line.energy / total, 1)) : '';
@@ -99,6 +99,27 @@ export function drawCellRow(node, line, longest, host) {
   attr(inside, 'aria-label', goes ? `${sentence} ${host.say('Go to cell.')}` : sentence);
   attr(inside, 'role', goes ? undefined : 'group');
   attr(inside, 'title', goes ? host.say('Go to cell %1', where) : undefined);
+}
+
+/** @type {WeakMap<HTMLElement, {energy: number, about: boolean, unit: Host['unit'], figure: string}>} */
+const WRITTEN = new WeakMap();
+
+/**
+ * Of a cell that has ended the same at each tick, and written once.
+ * @param {HTMLElement} node
+ * @param {Line} line
+ * @param {Host} host
+ * @returns {string}
+ */
+function figureOf(node, { energy, about }, host) {
+  if (energy === null) return NOT_YET;
+  const { unit } = host;
+  const before = WRITTEN.get(node);
+  if (before && before.energy === energy && before.about === about && before.unit === unit) return before.figure;
+  const format = formatsOf(host);
+  const figure = (about ? format.aboutEnergy : format.energy)(energy);
+  WRITTEN.set(node, { energy, about, unit, figure });
+  return figure;
 }
 
 /**
