@@ -174,7 +174,8 @@ export class Link {
         return;
       }
       this.ended = null;
-      this.change({ ...blank(this.state), face: 'off' });
+      // Nobody may have seen yet that it died: that stands until the new kernel is used.
+      if (this.state.face !== 'dead') this.change({ ...blank(this.state), face: 'off' });
       if (this.options.startAlways()) await this.start();
     } catch {
       // The kernel restarts or goes away: probed again when it says that it is idle.
@@ -258,6 +259,7 @@ export class Link {
 
   private onIopub(_: Kernel.IKernelConnection, message: KernelMessage.IIOPubMessage): void {
     if (!this.runs.hear(message)) return;
+    if (this.state.face === 'dead') this.change({ ...blank(this.state), face: 'off' });
     this.lease.note(this.runs.executing || this.state.running.length > 0, Date.now());
     if (this.lookers.size) this.beat();
   }
