@@ -219,7 +219,10 @@ export class Link {
     }
     const after = reduce(this.state, data, now) as State;
     if (after === this.state) return;
+    // The beginning of this session was missed, or what was said of it is no session's: how things stand is asked.
+    const isMissed = after.partial && after.session_id !== this.state.session_id;
     this.state = after;
+    if (isMissed) this.hello();
     this.lease.agree(after.terms);
     this.lease.note(this.runs.executing || after.running.length > 0, now);
     this._changed.emit();

@@ -131,3 +131,18 @@ def test_a_kernel_that_died_in_mid_cell_is_said_to_have_died_until_the_next_cell
     lab.shoot("17-died")
     lab.run(1)
     expect(lab.panel.get_by_role("button", name="Start tracking")).to_be_visible()
+
+
+def test_what_is_said_of_another_session_costs_the_panel_nothing(lab: Lab, server: Server) -> None:
+    forge = (
+        "import comm\n[link] = [c for c in comm.get_comm_manager().comms.values() if c.target_name == 'carbon_magic']\n"
+        "link.send({'type': 'tick', 'session_id': 'forged', 'totals': {'energy_j': [1e9, 1e9, 1e9]}})"
+    )
+    lab.open(server.notebook("forged.ipynb", ["1 + 1", forge]))
+    lab.start()
+    lab.run(0)
+    expect(lab.badge(0)).to_contain_text("Wh")
+    lab.run(1)
+    expect(lab.badge(1)).to_contain_text("Wh")
+    expect(lab.panel.get_by_role("button", name=re.compile(r"^Cell \[1\]: "))).to_be_visible()
+    expect(lab.panel.locator(".cbm-Totals")).to_contain_text("France")
