@@ -1,8 +1,8 @@
 """Who looks: ticks are sent only while a view holds a lease, and never for long while nothing runs.
 
 A lease lasts a minute, and to the end of the cell that runs when it is over, because a front end's messages wait for
-the cell. After the last cell ticks go on for fifteen seconds; then an idle kernel is as silent as if nobody looked, so
-that whoever culls idle kernels culls it.
+the cell. After the last cell, and after tracking has begun, ticks go on for fifteen seconds; then an idle kernel is as
+silent as if nobody looked, so that whoever culls idle kernels culls it.
 """
 
 from __future__ import annotations
@@ -39,6 +39,10 @@ class Leases:
         for view in list(self._until):
             if view.startswith(kind):
                 self.release(view)
+
+    def began(self, now_s: float) -> None:
+        """Tracking has begun: its first figures are waited for, though no cell has run."""
+        self._cell_ended_s = now_s
 
     def note(self, running: bool, now_s: float, *, ended: bool = False) -> None:
         """Whether a cell runs, as of now, and whether one has ended since the last time: short ones are never seen."""

@@ -74,6 +74,7 @@ class Link:
     def open(self) -> None:
         """Open the comm and say how things stand."""
         self.leases.keep_live = bool(self._session.config.keep_live)
+        self.leases.began(self._clock())
         self._comm = create(messages.TARGET, self._state())
         self._comm.on_msg(self._received)
         self._comm.on_close(lambda _: self._forget())
@@ -217,6 +218,9 @@ class Link:
     def _track(self, on: bool) -> None:
         try:
             self._session.track(on)
+            if on:
+                self.leases.began(self._clock())
+                self._wake()
         except Exception as error:
             why = f"{type(error).__name__}: {error}"
             self._soon(lambda: self._send(messages.refused("track", why)))

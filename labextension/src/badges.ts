@@ -143,6 +143,7 @@ class Painter {
 
   private take(): void {
     const state = this.link?.state;
+    this.forgetUnended(state?.running ?? []);
     const session = state?.session_id;
     if (!state || !session) return;
     // A tick changes the badges of what runs, and shares of the session; the others stay as they are.
@@ -165,6 +166,16 @@ class Painter {
       this.executions.set(cell.cell_id, { cell, session, source });
     }
     this.soon();
+  }
+
+  /** What ran when its kernel ended runs no longer, and nobody tells what it cost. */
+  private forgetUnended(running: State['running']): void {
+    for (const [id, { cell }] of this.executions) {
+      if (cell.status !== 'running' || running.some((one) => one.record_id === cell.record_id)) continue;
+      this.executions.delete(id);
+      this.due.add(id);
+      this.soon();
+    }
   }
 
   private paint(): void {

@@ -174,7 +174,8 @@ export class Link {
         return;
       }
       this.ended = null;
-      this.change({ ...blank(this.state), face: 'off' });
+      // Nobody may have seen yet that it died: that stands until the new kernel is used.
+      if (this.state.face !== 'dead') this.change({ ...blank(this.state), face: 'off' });
       if (this.options.startAlways()) await this.start();
     } catch {
       // The kernel restarts or goes away: probed again when it says that it is idle.
@@ -218,7 +219,10 @@ export class Link {
     }
     const after = reduce(this.state, data, now) as State;
     if (after === this.state) return;
+    // The beginning of this session was missed, or what was said of it is no session's: how things stand is asked.
+    const isMissed = after.partial && after.session_id !== this.state.session_id;
     this.state = after;
+    if (isMissed) this.hello();
     this.lease.agree(after.terms);
     this.lease.note(this.runs.executing || after.running.length > 0, now);
     this._changed.emit();
@@ -258,6 +262,7 @@ export class Link {
 
   private onIopub(_: Kernel.IKernelConnection, message: KernelMessage.IIOPubMessage): void {
     if (!this.runs.hear(message)) return;
+    if (this.state.face === 'dead') this.change({ ...blank(this.state), face: 'off' });
     this.lease.note(this.runs.executing || this.state.running.length > 0, Date.now());
     if (this.lookers.size) this.beat();
   }

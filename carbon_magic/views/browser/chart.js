@@ -30,6 +30,8 @@ const FALLS_AFTER_MS = 30_000;
 const RENEW_SENTENCE_MS = 10_000;
 const MOST_BANDS = 100;
 const LABEL_PX = 24;
+/** No band is narrower: its padding. */
+const BAND_PX = 4;
 const LETTER_PX = 7;
 /** A change by more of the scale is drawn at once, a smaller one when the plot has moved by so many pixels. */
 const LEAP = 0.2;
@@ -194,14 +196,22 @@ export function mountChart(root, host, figure) {
     const cells = [...state.cells.values(), ...state.running]
       .filter((cell) => endOf(cell) > from && cell.started_at < now)
       .slice(-MOST_BANDS);
+    let shaded = -1;
     const marks = [
-      ...cells.map((cell) => ({
-        key: cell.record_id,
-        name: cell.status === 'running' ? 'cbm-Chart-band cbm-mod-running' : 'cbm-Chart-band',
-        words: prompt(cell.execution_count),
-        left: Math.max(0, (cell.started_at - from) / seconds),
-        right: Math.min(1, (endOf(cell) - from) / seconds),
-      })),
+      ...cells
+        .map((cell) => ({
+          key: cell.record_id,
+          name: cell.status === 'running' ? 'cbm-Chart-band cbm-mod-running' : 'cbm-Chart-band',
+          words: prompt(cell.execution_count),
+          left: Math.max(0, (cell.started_at - from) / seconds),
+          right: Math.min(1, (endOf(cell) - from) / seconds),
+        }))
+        .filter(({ left, right }) => {
+          // Hundreds of short cells would shade one place until nothing is seen there.
+          if (right <= shaded) return false;
+          shaded = Math.max(right, left + BAND_PX / Math.max(width, 1));
+          return true;
+        }),
       ...gaps.slice(-MOST_BANDS).map(([first, last]) => ({
         key: `gap-${Math.round(now - (1 - first / steps) * seconds)}`,
         name: 'cbm-Chart-gap',

@@ -17,6 +17,8 @@ def test_one_click_starts_and_what_is_seen_is_live_while_a_cell_runs(lab: Lab, s
     expect(lab.panel.get_by_role("heading", name="Tracking is off in this kernel")).to_be_visible(timeout=30_000)
     lab.shoot("1-off")
     lab.start()
+    # Nothing has run: the figures of the first seconds come all the same.
+    lab.until(MOVED, "Energy: not yet known")
     # What widgets say while they are drawn makes a kernel seem idle: here it is the panel that is looked at.
     expect(lab.panel.locator(".cbm-Chart-figure").first).to_be_visible(timeout=30_000)
     lab.page.wait_for_timeout(2000)
@@ -112,3 +114,35 @@ def test_the_chart_opens_after_cells_that_were_run_together(lab: Lab, server: Se
     lab.command("runmenu:run-all")
     expect(lab.badge(2)).to_be_visible()
     expect(lab.panel.locator(".cbm-Chart-figure svg").first).to_be_visible()
+
+
+def test_a_kernel_that_died_in_mid_cell_is_said_to_have_died_until_the_next_cell(lab: Lab, server: Server) -> None:
+    kill = "import os, time\ntime.sleep(3)\nos.kill(os.getpid(), 9)"
+    lab.open(server.notebook("died.ipynb", [kill, "1 + 1"]))
+    lab.start()
+    lab.run(0)
+    expect(lab.badge(0)).to_contain_text("running")
+    lab.page.get_by_role("dialog").get_by_role("button", name=re.compile("ok", re.IGNORECASE)).click()
+    expect(lab.page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible()
+    expect(lab.panel.get_by_role("heading", name=re.compile(r"^The kernel died at \d"))).to_be_visible()
+    expect(lab.badge(0)).to_have_count(0)  # it runs no longer
+    lab.page.wait_for_timeout(1000)
+    expect(lab.panel.get_by_text(re.compile("^Up to then: .*Its records are kept"))).to_be_visible()
+    lab.shoot("17-died")
+    lab.run(1)
+    expect(lab.panel.get_by_role("button", name="Start tracking")).to_be_visible()
+
+
+def test_what_is_said_of_another_session_costs_the_panel_nothing(lab: Lab, server: Server) -> None:
+    forge = (
+        "import comm\n[link] = [c for c in comm.get_comm_manager().comms.values() if c.target_name == 'carbon_magic']\n"
+        "link.send({'type': 'tick', 'session_id': 'forged', 'totals': {'energy_j': [1e9, 1e9, 1e9]}})"
+    )
+    lab.open(server.notebook("forged.ipynb", ["1 + 1", forge]))
+    lab.start()
+    lab.run(0)
+    expect(lab.badge(0)).to_contain_text("Wh")
+    lab.run(1)
+    expect(lab.badge(1)).to_contain_text("Wh")
+    expect(lab.panel.get_by_role("button", name=re.compile(r"^Cell \[1\]: "))).to_be_visible()
+    expect(lab.panel.locator(".cbm-Totals")).to_contain_text("France")

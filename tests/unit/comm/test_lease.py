@@ -30,6 +30,16 @@ def test_ticks_go_on_for_a_while_after_the_last_cell() -> None:
     assert not leases.watched(20.0 + QUIET_S)
 
 
+def test_ticks_come_for_a_while_after_tracking_began_though_no_cell_has_run() -> None:
+    leases = Leases()
+    leases.began(100.0)
+    assert not leases.watched(100.0)
+    leases.take("lab", 100.5)
+    leases.note(False, 101.0)
+    assert leases.watched(100.0 + QUIET_S - 0.1)
+    assert not leases.watched(100.0 + QUIET_S)
+
+
 def test_a_cell_too_short_to_be_seen_running_counts_as_one() -> None:
     leases = Leases()
     leases.take("view", 0.0)
