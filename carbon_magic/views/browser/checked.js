@@ -52,6 +52,9 @@ export function numberOf(value) {
   return typeof value === 'number' && value >= 0 && value <= LARGEST ? value : null;
 }
 
+/** Marks that turn the direction of what follows, and would hide what a label says. */
+const TURNED = /[\u202a-\u202e\u2066-\u2069]/g;
+
 /**
  * @param {unknown} value
  * @returns {string | null}
@@ -67,7 +70,8 @@ export function nameOf(value) {
  */
 export function textOf(value, most = LONGEST_WORDS) {
   if (typeof value !== 'string') return null;
-  return value.length > most ? `${value.slice(0, most - 1)}…` : value;
+  const text = value.replace(TURNED, '');
+  return text.length > most ? `${text.slice(0, most - 1)}…` : text;
 }
 
 /**
