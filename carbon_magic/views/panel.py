@@ -70,6 +70,8 @@ def panel(link: Link) -> Any:
     figure, parts = _figure()
     views = _fed(link, _views_esm(), {**parts, "figure": figure}, told=_with_code())
     views.layout = Layout(width="100%", max_width="600px", min_width="0")
+    # Who asks for it looks; what the browser says of that waits for the cells that were started meanwhile.
+    link.heard({"type": "lease", "view": "made"})
     return views
 
 
@@ -152,8 +154,6 @@ def _fed(
     link.add_listener(
         lambda message: widget.send(told(message)), lambda: widget.comm is not None and os.getpid() == link.pid
     )
-    # Who asks for it looks; what the browser says of that waits for the cells that were started meanwhile.
-    link.heard({"type": "lease", "view": "made"})
     # ipykernel 7.4 takes a widget's messages to where it was made, and a cell's own thread is busy.
     getattr(widget.comm, "__dict__", {}).pop("_reply_subshell_id", None)
     return widget
