@@ -9,7 +9,7 @@ import { PanelLayout, Widget } from '@lumino/widgets';
 import { Document, Documents } from './documents';
 import { badgeText, HEAT } from './generated/badge.js';
 import { cellOf } from './generated/checked.js';
-import { attr, setText } from './generated/dom.js';
+import { atNextFrame, attr, setText } from './generated/dom.js';
 import type { Cell, Face, Host, State } from './generated/types';
 import { Link } from './link';
 import { Execution, kept, placed, Standing, untracked } from './placement';
@@ -134,11 +134,7 @@ class Painter {
   }
 
   private soon(): void {
-    if (this.frame || this.panel.isDisposed) return;
-    this.frame = requestAnimationFrame(() => {
-      this.frame = 0;
-      if (!this.panel.isDisposed) this.paint();
-    });
+    atNextFrame(this.paintSeen);
   }
 
   private take(): void {
@@ -177,6 +173,10 @@ class Painter {
       this.soon();
     }
   }
+
+  private readonly paintSeen = (): void => {
+    if (!this.panel.isDisposed) this.paint();
+  };
 
   private paint(): void {
     const { badges, tint } = this.settings.choices;
@@ -247,7 +247,6 @@ class Painter {
   /** Tracking was on in its kernel, at some time: before that, nothing is said of what was not tracked. */
   private wasTracked = false;
   private link: Link | null = null;
-  private frame = 0;
 }
 
 class Badge extends Widget {

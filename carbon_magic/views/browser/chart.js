@@ -118,7 +118,7 @@ export function mountChart(root, host, figure) {
     const last = samples.length ? samples[samples.length - 1][0] : 0;
     const until = (totals?.now ?? 0) - last > GAP_S ? (totals?.now ?? 0) : last;
     const wide = span.seconds ?? Math.max(60, samples.length ? until - samples[0][0] : 60);
-    if (anew || differs(state, until, wide)) {
+    if (differs(state, until, wide) || anew) {
       now = until;
       seconds = wide;
       const before = steps;

@@ -183,7 +183,7 @@ const due = new Set();
  * At the next frame, once, and together with all others that wait for it: each frame that is asked for costs something.
  * @param {() => void} draw
  */
-function atNextFrame(draw) {
+export function atNextFrame(draw) {
   if (!due.size) {
     requestAnimationFrame(() => {
       const now = [...due];
